@@ -1,0 +1,63 @@
+"""Every setting of the service, read once into one typed object."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+from app.auth.settings import AuthSettings
+from app.cache.settings import CacheSettings
+from app.db.settings import DatabaseSettings
+from app.http.settings import HttpSettings
+from app.platform.configuration import ConfigurationError, Environment, SettingsGroup
+from app.platform.http_client import HttpClientSettings
+from app.platform.idempotency import IdempotencySettings
+from app.platform.logging import LogSettings
+from app.platform.rate_limit import RateLimitSettings
+from app.platform.telemetry import TelemetrySettings
+from app.platform.webhooks import WebhookSettings
+from app.queue.settings import QueueSettings
+
+
+class RuntimeSettings(SettingsGroup):
+    """Where the service runs."""
+
+    app_env: Environment = Environment.DEVELOPMENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of the service, one group a package."""
+
+    runtime: RuntimeSettings
+    http: HttpSettings
+    log: LogSettings
+    telemetry: TelemetrySettings
+    database: DatabaseSettings
+    cache: CacheSettings
+    queue: QueueSettings
+    auth: AuthSettings
+    rate_limit: RateLimitSettings
+    idempotency: IdempotencySettings
+    http_client: HttpClientSettings
+    webhook: WebhookSettings
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; raises `ConfigurationError` with all faults at once."""
+        groups: dict[str, SettingsGroup] = {}
+        faults: list[str] = []
+        for field in fields(cls):
+            assert isinstance(field.type, type)
+            try:
+                groups[field.name] = field.type.load()
+            except ConfigurationError as error:
+                faults += error.faults
+        runtime = groups.get("runtime")
+        if isinstance(runtime, RuntimeSettings) and runtime.app_env is Environment.PRODUCTION:
+            faults += [fault for group in groups.values() for fault in group.production_faults()]
+        if faults:
+            raise ConfigurationError(faults)
+        return cls(**groups)  # type: ignore[arg-type]
+
+    @property
+    def production(self) -> bool:
+        return self.runtime.app_env is Environment.PRODUCTION
