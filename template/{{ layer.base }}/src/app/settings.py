@@ -11,6 +11,7 @@ from app.platform.configuration import ConfigurationError, Environment, Settings
 from app.platform.http_client import HttpClientSettings
 from app.platform.idempotency import IdempotencySettings
 from app.platform.logging import LogSettings
+from app.platform.pagination import PaginationSettings
 from app.platform.rate_limit import RateLimitSettings
 from app.platform.telemetry import TelemetrySettings
 from app.platform.webhooks import WebhookSettings
@@ -37,6 +38,7 @@ class Settings:
     auth: AuthSettings
     rate_limit: RateLimitSettings
     idempotency: IdempotencySettings
+    pagination: PaginationSettings
     http_client: HttpClientSettings
     webhook: WebhookSettings
 

@@ -1,0 +1,175 @@
+"""What callers may do with orders: permission, ownership and rules, each act in one transaction.
+
+Every protocol, the command line and the tests come through here.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from app.auth.principal import Permission, Principal
+from app.db import Database, UnitOfWork
+from app.db.idempotency import IdempotencyRecords
+from app.errors import AppError, ErrorCode
+from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderStatus
+from app.features.orders.store import OrderSort, OrderStore
+from app.features.orders.tasks import ORDER_PLACED
+from app.platform.audit import audit
+from app.platform.idempotency import IdempotencyKey
+from app.platform.pagination import Cursors, Position
+from app.queue import Queue
+
+_stored_order = TypeAdapter(Order)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders a list shows; None does not narrow."""
+
+    status: OrderStatus | None = None
+    sort: OrderSort = "-created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """`next_cursor` is None on the last page."""
+
+    orders: list[Order]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`replayed` is true where an earlier call with the same idempotency key made the order."""
+
+    order: Order
+    replayed: bool = False
+
+
+class OrderService:
+    """The operations on orders. Each raises `AppError`, and nothing else, for what callers do."""
+
+    def __init__(self, database: Database, queue: Queue, cursors: Cursors) -> None:
+        self._database = database
+        self._queue = queue
+        self._cursors = cursors
+
+    async def create(
+        self, principal: Principal, draft: OrderDraft, key: IdempotencyKey | None
+    ) -> Outcome:
+        """Make a draft order that belongs to the principal."""
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._database.unit_of_work() as work:
+            if key and (stored := await IdempotencyRecords(work).claim(key)):
+                return Outcome(_stored_order.validate_json(stored), replayed=True)
+            order = Order.new(principal.subject, draft)
+            await OrderStore(work).add(order)
+            await audit(work, "orders.create", f"orders/{order.id}")
+            await _remember(work, key, order)
+        return Outcome(order)
+
+    async def get(self, principal: Principal, order_id: UUID) -> Order:
+        """The order, where the principal may see it; `NOT_FOUND` otherwise."""
+        principal.require(Permission.ORDERS_READ)
+        async with self._database.unit_of_work(read_only=True) as work:
+            return await self._visible(work, principal, order_id)
+
+    async def page(
+        self, principal: Principal, wanted: OrderFilter, limit: int, cursor: str | None
+    ) -> OrderPage:
+        """One page of the principal's own orders, or of all where they may read all."""
+        principal.require(Permission.ORDERS_READ)
+        owner = None if Permission.ORDERS_READ_ALL in principal.permissions else principal.subject
+        scope = f"orders:{owner}:{wanted.status}:{wanted.sort}"
+        after = self._cursors.decode(cursor, scope) if cursor else None
+        async with self._database.unit_of_work(read_only=True) as work:
+            found = await OrderStore(work).page(
+                owner=owner, status=wanted.status, sort=wanted.sort, after=after, limit=limit + 1
+            )
+        orders = found[:limit]
+        if len(found) <= limit:
+            return OrderPage(orders, None)
+        last = Position(orders[-1].created_at, orders[-1].id)
+        return OrderPage(orders, self._cursors.encode(last, scope))
+
+    async def update(
+        self,
+        principal: Principal,
+        order_id: UUID,
+        changes: OrderChanges,
+        versions: AbstractSet[int] | None,
+    ) -> Order:
+        """Change a draft that is at one of `versions`; None accepts any version.
+
+        Raises `PRECONDITION_FAILED` where the order has moved on.
+        """
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._database.unit_of_work() as work:
+            current = await self._visible(work, principal, order_id)
+            if versions is not None and current.version not in versions:
+                raise AppError(ErrorCode.PRECONDITION_FAILED)
+            changed = current.changed(changes)
+            if not await OrderStore(work).update(changed, current.version):
+                raise AppError(ErrorCode.PRECONDITION_FAILED)
+            await audit(work, "orders.update", f"orders/{order_id}")
+        return changed
+
+    async def place(
+        self, principal: Principal, order_id: UUID, key: IdempotencyKey | None
+    ) -> Outcome:
+        """Place a draft and queue its confirmation."""
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._database.unit_of_work() as work:
+            if key and (stored := await IdempotencyRecords(work).claim(key)):
+                return Outcome(_stored_order.validate_json(stored), replayed=True)
+            current = await self._visible(work, principal, order_id)
+            placed = await self._advance(work, current, current.placed())
+            await audit(work, "orders.place", f"orders/{order_id}")
+            await self._queue.publish(
+                work,
+                ORDER_PLACED,
+                version=1,
+                payload={
+                    "order_id": str(placed.id),
+                    "customer_reference": placed.customer_reference,
+                    "currency": placed.currency,
+                    "total": str(placed.total),
+                },
+            )
+            await _remember(work, key, placed)
+        return Outcome(placed)
+
+    async def cancel(
+        self, principal: Principal, order_id: UUID, versions: AbstractSet[int] | None = None
+    ) -> Order:
+        """Cancel a draft or placed order; `versions` as in `update`."""
+        principal.require(Permission.ORDERS_WRITE)
+        async with self._database.unit_of_work() as work:
+            current = await self._visible(work, principal, order_id)
+            if versions is not None and current.version not in versions:
+                raise AppError(ErrorCode.PRECONDITION_FAILED)
+            cancelled = await self._advance(work, current, current.cancelled())
+            await audit(work, "orders.cancel", f"orders/{order_id}")
+        return cancelled
+
+    async def _visible(self, work: UnitOfWork, principal: Principal, order_id: UUID) -> Order:
+        order = await OrderStore(work).get(order_id)
+        if order is None or (
+            order.owner != principal.subject
+            and Permission.ORDERS_READ_ALL not in principal.permissions
+        ):
+            raise AppError(ErrorCode.NOT_FOUND)
+        return order
+
+    async def _advance(self, work: UnitOfWork, current: Order, following: Order) -> Order:
+        """Store the order's next state; somebody else's concurrent step wins over it."""
+        if not await OrderStore(work).update(following, current.version):
+            raise AppError(ErrorCode.INVALID_STATE, "The order was changed at the same time")
+        return following
+
+
+async def _remember(work: UnitOfWork, key: IdempotencyKey | None, order: Order) -> None:
+    if key:
+        await IdempotencyRecords(work).complete(key, _stored_order.dump_json(order))

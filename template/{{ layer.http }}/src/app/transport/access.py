@@ -1,0 +1,90 @@
+"""Who may call an endpoint, decided before its body is read."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from app.auth.principal import Permission
+from app.errors import AppError, ErrorCode
+from app.http.json import parse_json
+from app.platform.context import context
+
+PUBLIC = "public"
+AUTHENTICATED = "authenticated"
+
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+_access: dict[Callable[..., Any], str] = {}
+
+
+def public(endpoint: _Endpoint) -> _Endpoint:
+    """Anybody may call the endpoint."""
+    _access[endpoint] = PUBLIC
+    return endpoint
+
+
+def authenticated(endpoint: _Endpoint) -> _Endpoint:
+    """Any principal may call the endpoint."""
+    _access[endpoint] = AUTHENTICATED
+    return endpoint
+
+
+def requires(permission: Permission) -> Callable[[_Endpoint], _Endpoint]:
+    """Only a principal with the permission may call the endpoint.
+
+    The service decides again, with ownership; this refusal comes first so that a caller without
+    the permission learns nothing from the validation of the body.
+    """
+
+    def mark(endpoint: _Endpoint) -> _Endpoint:
+        _access[endpoint] = permission
+        return endpoint
+
+    return mark
+
+
+def access_to(endpoint: Callable[..., Any]) -> str:
+    """`PUBLIC`, `AUTHENTICATED` or a permission; an undecided endpoint is a `LookupError`."""
+    if endpoint not in _access:
+        raise LookupError(f"{endpoint.__qualname__}: add @public, @authenticated or @requires(…)")
+    return _access[endpoint]
+
+
+class StrictRequest(Request):
+    """A request whose JSON is parsed by the strict parser."""
+
+    async def json(self) -> Any:
+        return parse_json(await self.body())
+
+
+class AccessRoute(APIRoute):
+    """A route that authorizes, then checks the media type, then reads the body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        access = access_to(self.endpoint)
+        accepted = self._media_types()
+
+        async def authorize(request: Request) -> Response:
+            if access != PUBLIC:
+                principal = context().principal
+                if principal is None:
+                    raise request.scope["state"].get(
+                        "authentication_error"
+                    ) or AppError(ErrorCode.UNAUTHENTICATED)
+                if access != AUTHENTICATED:
+                    principal.require(Permission(access))
+            if accepted and request.headers.get("content-type", "").partition(";")[0].strip().lower() not in accepted:
+                raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers={"Accept": ", ".join(accepted)})
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return authorize
+
+    def _media_types(self) -> tuple[str, ...]:
+        if self.body_field is None:
+            return ()
+        declared = (self.openapi_extra or {}).get("requestBody", {}).get("content")
+        if declared:
+            return tuple(declared)
+        return (getattr(self.body_field.field_info, "media_type", "application/json"),)

@@ -1,0 +1,178 @@
+"""Orders as JSON."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderLine, OrderStatus
+
+_MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?", re.ASCII)
+
+
+def _parse_money(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, str) and _MONEY.fullmatch(value):
+        return Decimal(value).quantize(Decimal("0.01"))
+    raise PydanticCustomError("money", "must be a decimal string such as 12.50, at most 999999999.99")
+
+
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_parse_money),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,2})?$", "maxLength": 12}),
+]
+Total = Annotated[
+    Decimal,
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,17}\.[0-9]{2}$", "maxLength": 20}),
+]
+Reference = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
+Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", max_length=64)]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class OrderLineBody(_Input):
+    """One line of an order: `unit_price` is in the order's currency."""
+
+    sku: Sku
+    quantity: Annotated[int, Field(ge=1, le=10_000)]
+    unit_price: Money
+
+    def to_model(self) -> OrderLine:
+        return OrderLine(self.sku, self.quantity, self.unit_price)
+
+
+Lines = Annotated[list[OrderLineBody], Field(min_length=1, max_length=100)]
+
+
+class CreateOrder(_Input):
+    """A new order; the server computes the total."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_reference": "PO-1042",
+                    "currency": "EUR",
+                    "lines": [{"sku": "TEA-100", "quantity": 2, "unit_price": "12.50"}],
+                }
+            ]
+        }
+    )
+
+    customer_reference: Reference
+    currency: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Z]{3}$"),
+        Field(description="ISO 4217 code", max_length=3),
+    ]
+    lines: Lines
+
+    def to_model(self) -> OrderDraft:
+        return OrderDraft(self.customer_reference, self.currency, _lines(self.lines))
+
+
+class PatchOrder(_Input):
+    """A JSON merge patch (RFC 7396): a field left out stays, `lines` is replaced as a whole."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"customer_reference": "PO-1043"}]}, extra="forbid"
+    )
+
+    customer_reference: Reference | SkipJsonSchema[None] = None
+    lines: Lines | SkipJsonSchema[None] = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_removed(cls, value: object) -> object:
+        if value is None:
+            raise PydanticCustomError("required", "cannot be removed")
+        return value
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("empty_patch", "must change at least one field")
+        return self
+
+    def to_model(self) -> OrderChanges:
+        lines = None if self.lines is None else _lines(self.lines)
+        return OrderChanges(customer_reference=self.customer_reference, lines=lines)
+
+
+def _lines(lines: Sequence[OrderLineBody]) -> tuple[OrderLine, ...]:
+    return tuple(line.to_model() for line in lines)
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class OrderLineOut(_Output):
+    sku: str
+    quantity: int
+    unit_price: Total
+
+
+class OrderOut(_Output):
+    """An order. Money is a decimal string, times are RFC 3339 in UTC."""
+
+    id: UUID
+    customer_reference: str
+    status: OrderStatus
+    currency: str
+    lines: list[OrderLineOut]
+    total: Total
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        return cls.model_validate(order)
+
+
+class PaginationOut(BaseModel):
+    """`cursor` leads to the next page, null on the last."""
+
+    cursor: str | None
+    has_more: bool
+    limit: int
+
+
+class OrderListOut(BaseModel):
+    data: list[OrderOut]
+    pagination: PaginationOut
+
+
+class OrderListQuery(BaseModel):
+    """`limit` between 1 and 100; `cursor` as the page before gave it, with the same filters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=512)] = None
+    status: OrderStatus | None = None
+    sort: Literal["created_at", "-created_at"] = "-created_at"

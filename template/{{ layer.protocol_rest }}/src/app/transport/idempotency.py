@@ -1,0 +1,43 @@
+"""The `Idempotency-Key` header."""
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+
+from app.platform.idempotency import IdempotencyKey
+from app.transport.dependencies import PrincipalDep
+
+REPLAYED_HEADER: dict[str, Any] = {
+    "Idempotency-Replayed": {
+        "description": "`true` where an earlier request with the key did the work",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
+        description="Sent again with the same body, the request is answered but not repeated",
+    ),
+]
+
+
+async def _idempotency_key(
+    request: Request, principal: PrincipalDep, key: _Key = None
+) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    return IdempotencyKey(
+        principal=principal.subject,
+        operation=f"{request.method} {request.url.path}",
+        key=key,
+        fingerprint=hashlib.sha256(await request.body()).digest(),
+    )
+
+
+IdempotencyKeyDep = Annotated[IdempotencyKey | None, Depends(_idempotency_key)]
