@@ -1,0 +1,38 @@
+"""Settings of authentication with own access tokens."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from app.platform.configuration import SettingsGroup
+
+DEVELOPMENT_ISSUER = "http://127.0.0.1:8000"
+DEVELOPMENT_AUDIENCE = "development"
+
+Seconds = Annotated[int, Field(gt=0)]
+
+
+class AuthSettings(SettingsGroup):
+    """`JWT_SIGNING_KEYS` is one or more EC P-256 keys, as PEM or as a JWKS.
+
+    The first key signs, all of them verify. To rotate: append the new key and deploy; move it to
+    the front and deploy; remove the old one once the last tokens that it signed have expired.
+    """
+
+    jwt_signing_keys: SecretStr | None = None
+    jwt_issuer: str = DEVELOPMENT_ISSUER
+    jwt_audience: str = DEVELOPMENT_AUDIENCE
+    jwt_access_token_seconds: Seconds = 15 * 60
+    jwt_refresh_token_seconds: Seconds = 14 * 24 * 3600
+    jwt_session_seconds: Seconds = 90 * 24 * 3600
+    password_hash_concurrency: Annotated[int, Field(gt=0)] = 2
+    password_hash_queue: Annotated[int, Field(ge=0)] = 50
+
+    def production_faults(self) -> Iterator[str]:
+        if self.jwt_signing_keys is None:
+            yield "JWT_SIGNING_KEYS: is required in production"
+        if self.jwt_issuer == DEVELOPMENT_ISSUER:
+            yield "JWT_ISSUER: is required in production"
+        if self.jwt_audience == DEVELOPMENT_AUDIENCE:
+            yield "JWT_AUDIENCE: is required in production"
