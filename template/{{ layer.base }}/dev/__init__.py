@@ -1,0 +1,1 @@
+"""What development needs around the service: servers, secrets and commands. Never deployed."""

@@ -1,0 +1,123 @@
+"""Servers and services as child processes that never outlive whoever started them."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dev.guard import STOP_SECONDS, Guard
+
+
+class DevelopmentError(Exception):
+    """Something is missing; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where providers keep their data: `durable` survives a crash, otherwise speed counts."""
+
+    root: Path
+    durable: bool
+
+    def folder(self, name: str) -> Path:
+        """A private folder, made if absent."""
+        path = self.root / name
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+
+@cache
+def guard() -> Guard:
+    """The one guard of this process."""
+    return Guard()
+
+
+def free_port() -> int:
+    """A loopback port outside of the range that outgoing connections use."""
+    while True:
+        port = random.randrange(15000, 32000)  # noqa: S311
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on the loopback port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a process in its own session, so that Ctrl-C in the terminal does not reach it.
+
+    Its output goes to `log`, or to this process's own output.
+    """
+    with (log or Path(os.devnull)).open("ab") as output:
+        target = output if log else None
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=target,
+            stderr=target,
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    guard().watch(process.pid, stop_signal)
+    return process
+
+
+def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals = signal.SIGTERM) -> int:
+    """End the process and return its exit status; it is killed when it takes too long."""
+    process.send_signal(stop_signal)
+    try:
+        status = process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = process.wait()
+    guard().forget(process.pid)
+    return status
+
+
+@contextmanager
+def server(
+    name: str,
+    command: Callable[[int], Sequence[str | Path]],
+    ready: Callable[[int], bool],
+    log: Path,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> Iterator[int]:
+    """Run a server on a free port, yielded once it is ready; a port lost to a race is replaced."""
+    for _ in range(3):
+        port = free_port()
+        process = spawn(command(port), stop_signal=stop_signal, log=log)
+        try:
+            limit = time.monotonic() + 30
+            while process.poll() is None and time.monotonic() < limit:
+                if ready(port):
+                    yield port
+                    return
+                time.sleep(0.02)
+        finally:
+            stop(process, stop_signal)
+    raise DevelopmentError(f"{name} does not start: see {log}")

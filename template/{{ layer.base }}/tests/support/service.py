@@ -1,0 +1,130 @@
+"""Running the service and its commands as processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from dev.environment import PROJECT
+from dev.processes import free_port, spawn, stop
+
+APP = Path(sys.executable).with_name("app")
+START_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running process of the service: `url` is that of its HTTP port."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    environment: Mapping[str, str]
+    log: Path
+
+    def client(self, **options: Any) -> httpx2.Client:
+        """A new HTTP client for it; the caller closes it."""
+        return httpx2.Client(base_url=self.url, **{"timeout": 15.0, **options})
+
+    def output(self) -> str:
+        """All that the process has written."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def logs(self, **wanted: object) -> list[dict[str, Any]]:
+        """The log events that carry the wanted fields."""
+        events = []
+        for line in self.output().splitlines():
+            if line.startswith("{"):
+                event = json.loads(line)
+                if all(event.get(name) == value for name, value in wanted.items()):
+                    events.append(event)
+        return events
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it as an orchestrator does, with SIGTERM, and return its exit status."""
+        return stop(self.process)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+
+def changed(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """The environment with some variables set, or unset by None."""
+    return {name: value for name, value in {**environment, **changes}.items() if value is not None}
+
+
+@contextmanager
+def running_service(
+    environment: Mapping[str, str],
+    folder: Path,
+    command: str = "serve",
+    *,
+    changes: Mapping[str, str | None] = MappingProxyType({}),
+    ready: str = "/health/ready",
+) -> Iterator[Service]:
+    """Run `app COMMAND` until the end of the context; it is yielded once `ready` answers 200."""
+    port = free_port()
+    env = changed({**environment, "PORT": str(port)}, changes)
+    log = folder / f"{command}-{uuid4().hex[:8]}.log"
+    process = spawn([APP, command], env=env, log=log, cwd=PROJECT)
+    service = Service(f"http://127.0.0.1:{port}", process, env, log)
+    try:
+        _await_answer(service, ready)
+        yield service
+    finally:
+        if process.poll() is None:
+            service.stop()
+
+
+def _await_answer(service: Service, path: str) -> None:
+    limit = time.monotonic() + START_SECONDS
+    with service.client(timeout=2.0) as client:
+        while time.monotonic() < limit:
+            if service.process.poll() is not None:
+                raise AssertionError(f"The service has ended:\n{service.output()}")
+            try:
+                if client.get(path).status_code == httpx2.codes.OK:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.02)
+    raise AssertionError(f"{path} does not answer 200:\n{service.output()}")
+
+
+def run_command(
+    *arguments: str, env: Mapping[str, str], check: bool = True, **changes: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Run `app ARGUMENTS` to its end."""
+    done = subprocess.run(
+        [APP, *arguments],
+        env=changed(env, changes),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if check and done.returncode:
+        raise AssertionError(f"`app {' '.join(arguments)}`: {done.stdout}\n{done.stderr}")
+    return done
+
+
+def inherited() -> dict[str, str]:
+    """What a test passes on of its own environment: no setting of the service but URLs."""
+    kept = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "PATH", "HOME", "LANG", "TMPDIR")
+    return {name: os.environ[name] for name in kept if os.environ.get(name)}
