@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from app.auth.service import Auth
 from app.cache import Cache
 from app.db import Database
+from app.features.audit.service import AuditService
 from app.features.orders.service import OrderService
 from app.features.orders.tasks import order_handlers
 from app.platform.health import Health
@@ -30,7 +31,7 @@ class Service:
     queue: Queue
     auth: Auth
     health: Health
-    cursors: Cursors
+    audit: AuditService
     orders: OrderService
 
     @asynccontextmanager
@@ -69,7 +70,7 @@ def build_service(settings: Settings) -> Service:
         queue=queue,
         auth=Auth(settings.auth, database, cache, rate_limiter),
         health=Health({"database": database.ping, "cache": cache.ping}),
-        cursors=cursors,
+        audit=AuditService(database, cursors),
         orders=OrderService(database, queue, cursors),
         # Your own services go below this line.
     )

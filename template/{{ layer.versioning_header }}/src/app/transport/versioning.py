@@ -6,6 +6,7 @@ the middleware puts the prefix before the path once it knows the version.
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,17 @@ from app.transport.versions import CURRENT, ApiVersion, VersionState
 
 UNVERSIONED = ("/health", "/metrics", "/.well-known/", "/docs", "/openapi.json")
 _MEDIA_TYPE = re.compile(rf"application/vnd\.{re.escape(NAME)}\.(\w+)\+json", re.IGNORECASE)
+
+VERSION_PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": "Accept",
+        "in": "header",
+        "required": False,
+        "description": "The version; without it the current one answers",
+        "schema": {"type": "string", "maxLength": 256},
+        "example": f"application/vnd.{NAME}.{CURRENT}+json",
+    }
+]
 
 
 def public_path(internal: str) -> str:

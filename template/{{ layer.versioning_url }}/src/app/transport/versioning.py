@@ -1,6 +1,7 @@
 """The version of a request is the first segment of its path: `/v1/orders`."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +10,9 @@ from app.errors import AppError, ErrorCode
 from app.http.errors import error_response
 from app.platform.metrics import API_VERSION_REQUESTS
 from app.transport.versions import ApiVersion, VersionState
+
+
+VERSION_PARAMETERS: list[dict[str, Any]] = []
 
 
 def public_path(internal: str) -> str:

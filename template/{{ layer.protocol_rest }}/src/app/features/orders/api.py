@@ -1,7 +1,6 @@
 """`/orders`: parse, call the service, answer."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Request, Response
@@ -13,7 +12,6 @@ from app.features.orders.schema import (
     OrderListOut,
     OrderListQuery,
     OrderOut,
-    PaginationOut,
     PatchOrder,
 )
 from app.features.orders.service import OrderFilter, Outcome
@@ -28,13 +26,13 @@ from app.transport.conditions import (
 )
 from app.transport.dependencies import PrincipalDep, ServiceDep
 from app.transport.idempotency import REPLAYED_HEADER, IdempotencyKeyDep
+from app.transport.pagination import LINK_HEADER, PaginationOut, link_next
 from app.transport.responses import error_responses, success
 from app.transport.versioning import public_path
 
 router = APIRouter(prefix="/orders", tags=["orders"], route_class=AccessRoute)
 
 _LOCATION = {"Location": {"description": "The order", "schema": {"type": "string"}}}
-_LINK = {"Link": {"description": "The next page, `rel=next`", "schema": {"type": "string"}}}
 _MERGE_PATCH = {
     "requestBody": {
         "content": {
@@ -72,7 +70,7 @@ async def create_order(
 @router.get(
     "",
     operation_id="listOrders",
-    responses={200: success("One page of orders", **_LINK), **error_responses(422)},
+    responses={200: success("One page of orders", **LINK_HEADER), **error_responses(422)},
 )
 @requires(Permission.ORDERS_READ)
 async def list_orders(
@@ -85,15 +83,10 @@ async def list_orders(
     """List the caller's orders, or all orders for who may read all."""
     wanted = OrderFilter(query.status, query.sort)
     page = await service.orders.page(principal, wanted, query.limit, query.cursor)
-    if page.next_cursor:
-        parameters = query.model_dump(mode="json", exclude_none=True)
-        following = urlencode(parameters | {"cursor": page.next_cursor})
-        response.headers["Link"] = f'<{public_path(request.url.path)}?{following}>; rel="next"'
+    link_next(request, response, query, page.next_cursor)
     return OrderListOut(
         data=[OrderOut.of(order) for order in page.orders],
-        pagination=PaginationOut(
-            cursor=page.next_cursor, has_more=page.next_cursor is not None, limit=query.limit
-        ),
+        pagination=PaginationOut.of(page.next_cursor, query.limit),
     )
 
 

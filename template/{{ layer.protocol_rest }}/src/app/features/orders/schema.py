@@ -21,6 +21,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderLine, OrderStatus
+from app.transport.pagination import PageQuery, PaginationOut
 
 _MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?", re.ASCII)
 
@@ -154,25 +155,13 @@ class OrderOut(_Output):
         return cls.model_validate(order)
 
 
-class PaginationOut(BaseModel):
-    """`cursor` leads to the next page, null on the last."""
-
-    cursor: str | None
-    has_more: bool
-    limit: int
-
-
 class OrderListOut(BaseModel):
     data: list[OrderOut]
     pagination: PaginationOut
 
 
-class OrderListQuery(BaseModel):
-    """`limit` between 1 and 100; `cursor` as the page before gave it, with the same filters."""
+class OrderListQuery(PageQuery):
+    """Which orders to list, and in which order."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str | None, Field(max_length=512)] = None
     status: OrderStatus | None = None
     sort: Literal["created_at", "-created_at"] = "-created_at"

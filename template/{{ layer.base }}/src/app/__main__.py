@@ -1,0 +1,5 @@
+"""`python -m app` is `app`."""
+
+from app.cli import main
+
+main()
