@@ -6,8 +6,8 @@ import typer
 
 from app.auth import cli as auth
 from app.db import cli as db
-from app.platform import audit_cli as audit
 from app.errors import AppError
+from app.platform import audit_cli as audit
 from app.platform.configuration import ConfigurationError
 from app.platform.logging import configure_logging
 from app.platform.telemetry import configure_tracing

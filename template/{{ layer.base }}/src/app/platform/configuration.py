@@ -38,7 +38,6 @@ def _split(value: object) -> object:
     return value
 
 
-
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -56,7 +55,10 @@ class _SecretFiles(PydanticBaseSettingsSource):
             raise ConfigurationError([f"{name}: cannot read the file: {error.strerror}"]) from None
 
     def __call__(self) -> dict[str, Any]:
-        found = {name: self.get_field_value(f, name) for name, f in self.settings_cls.model_fields.items()}
+        found = {
+            name: self.get_field_value(f, name)
+            for name, f in self.settings_cls.model_fields.items()
+        }
         return {name: value for name, (value, _, _) in found.items() if value is not None}
 
 
@@ -67,7 +69,11 @@ class SettingsGroup(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     @classmethod
@@ -89,7 +95,10 @@ class SettingsGroup(BaseSettings):
         except ValidationError as error:
             prefix = cls.model_config.get("env_prefix", "")
             raise ConfigurationError(
-                [f"{prefix}{'.'.join(map(str, e['loc']))}".upper() + f": {e['msg']}" for e in error.errors()]
+                [
+                    f"{prefix}{'.'.join(map(str, e['loc']))}".upper() + f": {e['msg']}"
+                    for e in error.errors()
+                ]
             ) from None
 
     def production_faults(self) -> Iterator[str]:

@@ -70,13 +70,19 @@ class AccessRoute(APIRoute):
             if access != PUBLIC:
                 principal = context().principal
                 if principal is None:
-                    raise request.scope["state"].get(
-                        "authentication_error"
-                    ) or AppError(ErrorCode.UNAUTHENTICATED)
+                    raise request.scope["state"].get("authentication_error") or AppError(
+                        ErrorCode.UNAUTHENTICATED
+                    )
                 if access != AUTHENTICATED:
                     principal.require(Permission(access))
-            if accepted and request.headers.get("content-type", "").partition(";")[0].strip().lower() not in accepted:
-                raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers={"Accept": ", ".join(accepted)})
+            if (
+                accepted
+                and request.headers.get("content-type", "").partition(";")[0].strip().lower()
+                not in accepted
+            ):
+                raise AppError(
+                    ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers={"Accept": ", ".join(accepted)}
+                )
             return await handle(StrictRequest(request.scope, request.receive))
 
         return authorize

@@ -7,8 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import ErrorCode
 
 
-
-
 class ErrorDetail(BaseModel):
     """One fault of the input."""
 
@@ -19,7 +17,9 @@ class ErrorDetail(BaseModel):
 class ErrorContent(BaseModel):
     """`code` is stable; `retryable` says whether the same request may succeed later."""
 
-    code: str = Field(examples=["VALIDATION_ERROR"], json_schema_extra={"enum": [code.name for code in ErrorCode]})
+    code: str = Field(
+        examples=["VALIDATION_ERROR"], json_schema_extra={"enum": [code.name for code in ErrorCode]}
+    )
     message: str = Field(examples=["Request validation failed"])
     details: list[ErrorDetail]
     request_id: str

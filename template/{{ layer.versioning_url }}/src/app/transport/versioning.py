@@ -11,7 +11,6 @@ from app.http.errors import error_response
 from app.platform.metrics import API_VERSION_REQUESTS
 from app.transport.versions import ApiVersion, VersionState
 
-
 VERSION_PARAMETERS: list[dict[str, Any]] = []
 
 
@@ -26,8 +25,7 @@ class VersionMiddleware:
     def __init__(self, app: ASGIApp, versions: Mapping[str, ApiVersion]) -> None:
         self._app = app
         self._versions = {
-            name: (version, API_VERSION_REQUESTS.labels(name))
-            for name, version in versions.items()
+            name: (version, API_VERSION_REQUESTS.labels(name)) for name, version in versions.items()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
