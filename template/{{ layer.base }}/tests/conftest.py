@@ -14,7 +14,15 @@ from tests.support.service import Service, inherited, run_command, running_servi
 TEST_SETTINGS = {
     "APP_ENV": "test",
     "LOG_FORMAT": "json",
+    "RATE_LIMIT_PRINCIPAL": "600000/minute",
+    "RATE_LIMIT_ADDRESS": "600000/minute",
+    "RATE_LIMIT_GLOBAL": "600000/minute",
+    "RATE_LIMIT_LOGIN_ACCOUNT": "600000/minute",
+    "RATE_LIMIT_LOGIN_ADDRESS": "600000/minute",
 }
+
+FIXTURES = Path(__file__).with_name("fixtures")
+pytest_plugins = [f"tests.fixtures.{file.stem}" for file in sorted(FIXTURES.glob("*.py"))]
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +34,6 @@ def anyio_backend() -> str:
 def scratch() -> Iterator[Path]:
     """A folder of this test run, removed also when the run is killed."""
     with tempfile.TemporaryDirectory(prefix="app-tests-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
         guard().remove(Path(folder))
         yield Path(folder)
 

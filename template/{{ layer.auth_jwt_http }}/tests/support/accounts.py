@@ -1,0 +1,45 @@
+"""Accounts to act as."""
+
+from secrets import token_urlsafe
+from uuid import uuid4
+
+from tests.support.paths import VERSION_HEADERS, path
+from tests.support.service import Service, run_command
+
+PASSWORD = f"correct-horse-{token_urlsafe(12)}"
+
+
+def new_email() -> str:
+    """An address that nobody has registered."""
+    return f"user-{uuid4().hex}@example.com"
+
+
+def register(service: Service, email: str, password: str = PASSWORD) -> None:
+    """Register a member."""
+    body = {"email": email, "password": password}
+    with service.client(headers=VERSION_HEADERS) as client:
+        client.post(path("/auth/register"), json=body).raise_for_status()
+
+
+def log_in(
+    service: Service, email: str, password: str = PASSWORD, scope: str | None = None
+) -> dict[str, str]:
+    """The token response of a password login, `scope` narrowing what it may do."""
+    form = {"grant_type": "password", "username": email, "password": password}
+    if scope is not None:
+        form["scope"] = scope
+    with service.client(headers=VERSION_HEADERS) as client:
+        answer = client.post(path("/auth/token"), data=form).raise_for_status()
+        tokens: dict[str, str] = answer.json()
+        return tokens
+
+
+def sign_in(service: Service, role: str = "member", scope: str | None = None) -> dict[str, str]:
+    """The headers of a fresh account: a `member`, or an `admin`."""
+    email = new_email()
+    if role == "admin":
+        run_command("create-admin", email, env={**service.environment, "ADMIN_PASSWORD": PASSWORD})
+    else:
+        register(service, email)
+    token = log_in(service, email, scope=scope)["access_token"]
+    return {"Authorization": f"Bearer {token}", **VERSION_HEADERS}
