@@ -2,21 +2,25 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
-from typing import Self
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import SecretStr, ValidationInfo, field_validator
 
 from app.platform.configuration import SettingsGroup
 from app.platform.http_client import HttpClient
+from app.platform.messages import RejectedError
 
 _SECRET_PREFIX = "whsec_"
 
 
 def _key(secret: str) -> bytes:
-    """The signing key in `whsec_…`; raises ValueError."""
     try:
         key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     except binascii.Error:
@@ -30,46 +34,90 @@ class WebhookSettings(SettingsGroup):
     """Where confirmations go; nothing is sent without `WEBHOOK_URL`.
 
     `WEBHOOK_SECRET` takes several secrets with commas between them: every one signs, so that a
-    receiver can move from the old to the new one at its own time.
+    receiver can move from the old to the new one at its own time. `WEBHOOK_ALLOW_PRIVATE` permits
+    http and receivers outside of the public internet.
     """
 
-    webhook_url: str | None = None
-    webhook_secret: SecretStr | None = None
     webhook_allow_private: bool = False
+    webhook_secret: SecretStr | None = None
+    webhook_url: str | None = None
 
     @field_validator("webhook_secret")
     @classmethod
-    def _secrets_are_strong(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_secrets(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            for secret in value.get_secret_value().split(","):
-                _key(secret.strip())
+            _keys(value)
         return value
 
-    @model_validator(mode="after")
-    def _url_is_usable(self) -> Self:
-        if self.webhook_url is None:
-            return self
-        url = urlsplit(self.webhook_url)
-        allowed = ("https", "http") if self.webhook_allow_private else ("https",)
-        if url.scheme not in allowed or not url.hostname or url.username is not None:
-            raise ValueError("WEBHOOK_URL must be an https URL without credentials")
-        if self.webhook_secret is None:
-            raise ValueError("WEBHOOK_SECRET is required with WEBHOOK_URL")
-        return self
+    @field_validator("webhook_url")
+    @classmethod
+    def _check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return value
+        schemes = ("https", "http") if info.data.get("webhook_allow_private") else ("https",)
+        url = urlsplit(value)
+        if url.scheme not in schemes or not url.hostname or "@" in url.netloc:
+            raise ValueError("must be an https URL without credentials")
+        if "webhook_secret" in info.data and info.data["webhook_secret"] is None:
+            raise ValueError("needs WEBHOOK_SECRET")
+        return value
 
-    def keys(self) -> list[bytes]:
-        """The signing keys, in the order given."""
-        secrets = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
-        return [_key(secret.strip()) for secret in secrets.split(",") if secret]
+
+def _keys(secrets: SecretStr) -> list[bytes]:
+    return [_key(secret.strip()) for secret in secrets.get_secret_value().split(",")]
+
+
+class UndeliveredError(Exception):
+    """The receiver did not take the event; it should be sent again."""
+
+
+def signatures(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
+    """The value of `webhook-signature`: one `v1` signature a key."""
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    digests = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
 class Webhooks:
     """Sends events to the configured receiver."""
 
     def __init__(self, settings: WebhookSettings, http_client: HttpClient) -> None:
-        self._settings = settings
+        self._url = settings.webhook_url
+        self._keys = _keys(settings.webhook_secret) if settings.webhook_secret else []
+        self._public_only = not settings.webhook_allow_private
         self._http_client = http_client
 
     async def send(self, message_id: UUID, event_type: str, data: Mapping[str, object]) -> None:
-        """Deliver one event; without `WEBHOOK_URL` nothing happens."""
-        raise NotImplementedError
+        """Deliver one event; without `WEBHOOK_URL` nothing happens.
+
+        Every attempt carries the same `webhook-id`, by which the receiver drops repeats, and its
+        own timestamp. Any 2xx is a delivery. 410 says that the receiver is gone for good and
+        raises RejectedError; every other status raises UndeliveredError, redirects too. Repeats
+        are left to the queue.
+        """
+        if self._url is None:
+            return
+        timestamp = int(time.time())
+        sent_at = datetime.fromtimestamp(timestamp, UTC).isoformat().replace("+00:00", "Z")
+        body = json.dumps(
+            {"type": event_type, "timestamp": sent_at, "data": data},
+            separators=(",", ":"),
+            allow_nan=False,
+        ).encode()
+        response = await self._http_client.request(
+            "POST",
+            self._url,
+            headers={
+                "content-type": "application/json",
+                "webhook-id": str(message_id),
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": signatures(self._keys, str(message_id), timestamp, body),
+            },
+            content=body,
+            idempotent=False,
+            public_only=self._public_only,
+        )
+        if response.status == 410:
+            raise RejectedError("the webhook receiver answered 410 Gone")
+        if not 200 <= response.status < 300:
+            raise UndeliveredError(f"the webhook receiver answered {response.status}")
