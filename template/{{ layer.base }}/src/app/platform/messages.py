@@ -40,4 +40,10 @@ class Delivery(Protocol):
         ...
 
 
+class RejectedError(Exception):
+    """What a handler raises when no further attempt can succeed; the message is then dead."""
+
+
+# Handlers raise to be called again later. A payload that does not fit its pydantic model is
+# rejected, so that handlers need not catch `ValidationError`.
 Handler = Callable[[Delivery], Awaitable[None]]
