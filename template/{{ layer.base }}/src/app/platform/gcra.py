@@ -1,17 +1,19 @@
 """The generic cell rate algorithm: a token bucket that keeps one number for each key.
 
-The number is the theoretical arrival time, at which the bucket is full again. `Cache.consume`
-applies the same arithmetic, in Redis or in process. Times are whole microseconds.
+The number is the time at which the bucket will be full again; an absent or past one is a full
+bucket. `Cache.consume` has the same arithmetic in Redis. Times are whole microseconds.
 """
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _LIMIT = re.compile(r"(\d{1,9})/(second|minute|hour|day)(?: burst (\d{1,9}))?")
+_MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Limit:
     """`requests` in `seconds` in the long run, and at most `burst` at once.
 
     `interval` is the time in which one request is earned back, `window` the time in which a
-    used-up burst is; both in microseconds.
+    whole burst is; both in microseconds.
     """
 
     requests: int
@@ -31,7 +33,7 @@ class Limit:
     def __post_init__(self) -> None:
         if min(self.requests, self.seconds, self.burst) < 1:
             raise ValueError("a limit must allow at least one request")
-        interval = max(1, round(self.seconds * 1_000_000 / self.requests))
+        interval = max(1, round(self.seconds * _MICROSECONDS / self.requests))
         object.__setattr__(self, "interval", interval)
         object.__setattr__(self, "window", interval * self.burst)
 
@@ -46,24 +48,45 @@ class Limit:
 
 
 class Rule(NamedTuple):
-    """What to take from one bucket."""
+    """What to take from one bucket; a cost above the burst takes the whole burst."""
 
     key: str
     limit: Limit
     cost: int = 1
 
+    @property
+    def take(self) -> int:
+        return self.limit.interval * min(self.cost, self.limit.burst)
+
 
 class Consumption(NamedTuple):
-    """What one rule answered; times in seconds.
+    """What one bucket answered; times in seconds.
 
-    `retry_after` is 0 where the rule allows the request. A cost above the burst is never
-    allowed: it answers as if the whole burst had been asked for.
+    `reset_after` is until the bucket is full; `retry_after` until it allows the request, 0 where
+    it does so now.
     """
 
-    allowed: bool
     remaining: int
     reset_after: float
     retry_after: float
+
+    @property
+    def allowed(self) -> bool:
+        return self.retry_after == 0
+
+
+def consumptions(
+    rules: Sequence[Rule], answers: Iterable[tuple[int, int]]
+) -> tuple[Consumption, ...]:
+    """From each bucket's wait until it allows the request, and its time until it is full."""
+    return tuple(
+        Consumption(
+            (rule.limit.window - until_full) // rule.limit.interval,
+            until_full / _MICROSECONDS,
+            max(0, wait) / _MICROSECONDS,
+        )
+        for rule, (wait, until_full) in zip(rules, answers, strict=True)
+    )
 
 
 def _now() -> int:
@@ -71,13 +94,13 @@ def _now() -> int:
 
 
 class GcraStore:
-    """Buckets of one process, of which the least recently used are forgotten at `max_keys`.
+    """Buckets of one process; beyond `max_keys` the least recently used are forgotten.
 
-    Nothing here awaits, so that coroutines cannot interleave within `consume`.
+    Nothing here awaits, so coroutines cannot interleave within `consume`. Not thread-safe.
     """
 
     def __init__(self, max_keys: int, clock: Callable[[], int] = _now) -> None:
-        self._full_at: dict[str, int] = {}
+        self._full_at: OrderedDict[str, int] = OrderedDict()
         self._max_keys = max_keys
         self._clock = clock
 
@@ -87,11 +110,17 @@ class GcraStore:
     def consume(self, rules: Sequence[Rule]) -> tuple[Consumption, ...]:
         """Take from every bucket, or from none where one of them refuses."""
         now = self._clock()
-        full_at = self._full_at
-        taken = []
-        for key, limit, cost in rules:
-            start = max(now, full_at.get(key, 0))
-            end = start + limit.interval * cost
-            wait = min(end, start + limit.window) - limit.window - now
-            ...
-        raise NotImplementedError
+        debts = [
+            min(max(self._full_at.get(rule.key, 0) - now, 0), rule.limit.window) for rule in rules
+        ]
+        waits = [
+            debt + rule.take - rule.limit.window for debt, rule in zip(debts, rules, strict=True)
+        ]
+        if max(waits) <= 0:
+            debts = [debt + rule.take for debt, rule in zip(debts, rules, strict=True)]
+            for debt, rule in zip(debts, rules, strict=True):
+                self._full_at[rule.key] = now + debt
+                self._full_at.move_to_end(rule.key)
+            while len(self._full_at) > self._max_keys:
+                self._full_at.popitem(last=False)
+        return consumptions(rules, zip(waits, debts, strict=True))
