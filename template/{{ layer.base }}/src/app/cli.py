@@ -47,8 +47,8 @@ def main() -> None:
         cli()
     except ConfigurationError as error:
         for fault in error.faults:
-            print(f"error: {fault}", file=sys.stderr)
+            typer.echo(f"error: {fault}", err=True)
         sys.exit(2)
     except AppError as error:
-        print(f"error: {error.message}", file=sys.stderr)
+        typer.echo(f"error: {error.message}", err=True)
         sys.exit(1)

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
-    PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
@@ -41,31 +39,11 @@ def _split(value: object) -> object:
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
-class _SecretFiles(PydanticBaseSettingsSource):
-    """`NAME_FILE=/run/secrets/name` stands for `NAME` with the content of the file."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        name = f"{self.config.get('env_prefix', '')}{field_name}_FILE".upper()
-        path = os.environ.get(name)
-        if path is None:
-            return None, field_name, False
-        try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except OSError as error:
-            raise ConfigurationError([f"{name}: cannot read the file: {error.strerror}"]) from None
-
-    def __call__(self) -> dict[str, Any]:
-        found = {
-            name: self.get_field_value(f, name)
-            for name, f in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, (value, _, _) in found.items() if value is not None}
-
-
 class SettingsGroup(BaseSettings):
-    """The settings of one package; each subclass sets its `env_prefix`.
+    """The settings of one package, named as its fields are.
 
-    An empty variable counts as unset.
+    An empty variable counts as unset; `NAME_FILE=/run/secrets/name` stands for `NAME` with the
+    content of the file.
     """
 
     model_config = SettingsConfigDict(
@@ -77,29 +55,26 @@ class SettingsGroup(BaseSettings):
     )
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _SecretFiles(settings_cls), env_settings, dotenv_settings
-
-    @classmethod
     def load(cls) -> Self:
         """Read the group from the environment; raises `ConfigurationError` with every fault."""
         try:
-            return cls()
+            return cls(**cls._secret_files())
         except ValidationError as error:
-            prefix = cls.model_config.get("env_prefix", "")
-            raise ConfigurationError(
-                [
-                    f"{prefix}{'.'.join(map(str, e['loc']))}".upper() + f": {e['msg']}"
-                    for e in error.errors()
-                ]
-            ) from None
+            faults = [f"{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in error.errors()]
+            raise ConfigurationError(faults) from None
+
+    @classmethod
+    def _secret_files(cls) -> dict[str, Any]:
+        secrets = {}
+        for field in cls.model_fields:
+            variable = f"{field}_FILE".upper()
+            if path := os.environ.get(variable):
+                try:
+                    secrets[field] = Path(path).read_text(encoding="utf-8").strip()
+                except OSError as error:
+                    fault = f"{variable}: cannot read the file: {error.strerror}"
+                    raise ConfigurationError([fault]) from None
+        return secrets
 
     def production_faults(self) -> Iterator[str]:
         """One line for each setting that is too weak for production; names, never values."""

@@ -1,4 +1,4 @@
-"""What is known of the request or message in progress, for logs, audit, outbound calls and queue."""
+"""What is known of the request or message in progress: for logs, audit, queue and calls."""
 
 import asyncio
 import re

@@ -70,19 +70,13 @@ class AccessRoute(APIRoute):
             if access != PUBLIC:
                 principal = context().principal
                 if principal is None:
-                    raise request.scope["state"].get("authentication_error") or AppError(
-                        ErrorCode.UNAUTHENTICATED
-                    )
+                    refused = request.scope["state"].get("authentication_error")
+                    raise refused or AppError(ErrorCode.UNAUTHENTICATED)
                 if access != AUTHENTICATED:
                     principal.require(Permission(access))
-            if (
-                accepted
-                and request.headers.get("content-type", "").partition(";")[0].strip().lower()
-                not in accepted
-            ):
-                raise AppError(
-                    ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers={"Accept": ", ".join(accepted)}
-                )
+            if accepted and _media_type(request) not in accepted:
+                headers = {"Accept": ", ".join(accepted)}
+                raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers=headers)
             return await handle(StrictRequest(request.scope, request.receive))
 
         return authorize
@@ -94,3 +88,7 @@ class AccessRoute(APIRoute):
         if declared:
             return tuple(declared)
         return (getattr(self.body_field.field_info, "media_type", "application/json"),)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

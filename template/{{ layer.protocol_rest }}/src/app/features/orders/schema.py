@@ -32,7 +32,7 @@ def _parse_money(value: object) -> Decimal:
     if isinstance(value, str) and _MONEY.fullmatch(value):
         return Decimal(value).quantize(Decimal("0.01"))
     raise PydanticCustomError(
-        "money", "must be a decimal string such as 12.50, at most 999999999.99"
+        "money", "must be a decimal string such as 12.50"
     )
 
 
