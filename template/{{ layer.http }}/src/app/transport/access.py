@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from app.auth.openapi import SECURITY
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
 from app.http.json import parse_json
@@ -59,7 +60,18 @@ class StrictRequest(Request):
 
 
 class AccessRoute(APIRoute):
-    """A route that authorizes, then checks the media type, then reads the body."""
+    """A route that authorizes, then checks the media type, then reads the body.
+
+    The OpenAPI document says who may call it, as `security` and `x-permission`.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        access = access_to(endpoint)
+        described: dict[str, Any] = {"security": [] if access == PUBLIC else SECURITY}
+        if access not in {PUBLIC, AUTHENTICATED}:
+            described["x-permission"] = access
+        options["openapi_extra"] = described | (options.get("openapi_extra") or {})
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

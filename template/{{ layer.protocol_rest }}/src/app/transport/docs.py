@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.auth.api import SECURITY_SCHEMES
+from app.auth.openapi import SECURITY_SCHEMES
 from app.project import DESCRIPTION, TITLE, VERSION
 from app.transport.versioning import VERSION_PARAMETERS, public_path
 from app.transport.versions import CURRENT

@@ -31,9 +31,7 @@ def _parse_money(value: object) -> Decimal:
         return value
     if isinstance(value, str) and _MONEY.fullmatch(value):
         return Decimal(value).quantize(Decimal("0.01"))
-    raise PydanticCustomError(
-        "money", "must be a decimal string such as 12.50"
-    )
+    raise PydanticCustomError("money", "must be a decimal string such as 12.50")
 
 
 Money = Annotated[
