@@ -1,0 +1,98 @@
+"""Which folders of `template/` a project gets, and which requirements come with them.
+
+A layer is the folder `template/{{ layer.<name> }}`: its name renders to `.`, so that its files
+land in the root of the project, where its condition holds, and to nothing where it does not.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from copier_template_extensions import ContextHook
+
+Answers = Mapping[str, str]
+Condition = Callable[[Answers], bool]
+
+
+def _http(answers: Answers) -> bool:
+    return answers["protocol"] in {"rest", "graphql"}
+
+
+def _sql(answers: Answers) -> bool:
+    return answers["database"] in {"postgresql", "mysql", "sqlite"}
+
+
+def _broker(answers: Answers) -> bool:
+    return answers["queue"] != "none"
+
+
+def _is(axis: str, value: str) -> Condition:
+    return lambda answers: answers[axis] == value
+
+
+def _both(one: Condition, other: Condition) -> Condition:
+    return lambda answers: one(answers) and other(answers)
+
+
+LAYERS: dict[str, Condition] = {
+    "base": lambda answers: True,
+    "http": _http,
+    "protocol_rest": _is("protocol", "rest"),
+    "versioning_url": _both(_is("protocol", "rest"), _is("versioning", "url")),
+    "versioning_header": _both(_is("protocol", "rest"), _is("versioning", "header")),
+    "database_sql": _sql,
+    "database_postgresql": _is("database", "postgresql"),
+    "database_sqlite": _is("database", "sqlite"),
+    "auth_jwt": _is("auth", "jwt"),
+    "auth_jwt_http": _both(_is("auth", "jwt"), _http),
+    "auth_jwt_sql": _both(_is("auth", "jwt"), _sql),
+    "queue_broker": _broker,
+    "queue_broker_sql": _both(_broker, _sql),
+    "queue_none": _is("queue", "none"),
+    "queue_redis": _is("queue", "redis"),
+    "cache_redis": _is("cache", "redis"),
+    "cache_memory": _is("cache", "memory"),
+    "valkey": lambda answers: "redis" in {answers["cache"], answers["queue"]},
+    "hosting_kubernetes": _is("hosting", "kubernetes"),
+    "hosting_compose": _is("hosting", "compose"),
+    "ci_github": _is("ci", "github"),
+}
+
+_ASKED = ("protocol", "database", "auth", "queue", "cache", "hosting", "versioning", "ci")
+
+
+def active_layers(answers: Answers) -> list[str]:
+    return [name for name, condition in LAYERS.items() if condition(answers)]
+
+
+@lru_cache
+def dependency_groups() -> dict[str, list[str]]:
+    """The requirement strings of the template's own `pyproject.toml`, the only place they stand."""
+    path = Path(__file__).parents[1] / "pyproject.toml"
+    groups: dict[str, list[str]] = tomllib.loads(path.read_text(encoding="utf-8"))[
+        "dependency-groups"
+    ]
+    return groups
+
+
+def requirements(layers: list[str], suffix: str = "") -> list[str]:
+    """What the active layers need, sorted; with the suffix `_dev`, their tools."""
+    groups = dependency_groups()
+    found = {requirement for name in layers for requirement in groups.get(name + suffix, ())}
+    return sorted(found, key=str.lower)
+
+
+class Layers(ContextHook):
+    """Adds `layer`, `requirements` and `dev_requirements` once every option is known."""
+
+    def hook(self, context: dict[str, Any]) -> None:
+        if any(axis not in context for axis in _ASKED):
+            return
+        active = active_layers(context)
+        context["layer"] = {name: "." if name in active else "" for name in LAYERS}
+        context["requirements"] = requirements(active)
+        context["dev_requirements"] = requirements(active, "_dev")
