@@ -42,7 +42,6 @@ class Service:
             stack.push_async_callback(self.cache.aclose)
             stack.push_async_callback(self.http_client.aclose)
             await self.auth.start()
-            stack.push_async_callback(self.auth.aclose)
             await self.queue.start()
             stack.push_async_callback(self.queue.aclose)
             yield
@@ -71,6 +70,6 @@ def build_service(settings: Settings) -> Service:
         auth=Auth(settings.auth, database, cache, rate_limiter),
         health=Health({"database": database.ping, "cache": cache.ping}),
         audit=AuditService(database, cursors),
-        orders=OrderService(database, queue, cursors),
+        orders=OrderService(database, queue, cursors, settings.idempotency),
         # Your own services go below this line.
     )

@@ -48,7 +48,7 @@ class Settings:
         groups: dict[str, SettingsGroup] = {}
         faults: list[str] = []
         for field in fields(cls):
-            assert isinstance(field.type, type)
+            assert isinstance(field.type, type) and issubclass(field.type, SettingsGroup)
             try:
                 groups[field.name] = field.type.load()
             except ConfigurationError as error:

@@ -1,6 +1,5 @@
 """The environment becomes settings, or a list of what is wrong with it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,9 @@ class SampleSettings(SettingsGroup):
 
 
 @pytest.fixture(autouse=True)
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No `.env` of the developer's gets in."""
     monkeypatch.chdir(tmp_path)
-    return
 
 
 def test_a_value_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode
 from app.http.errors import error_response
-from app.platform.metrics import API_VERSION_REQUESTS
+from app.platform import metrics
 from app.project import NAME
 from app.transport.versions import CURRENT, ApiVersion, VersionState
 
@@ -46,7 +46,8 @@ class VersionMiddleware:
     def __init__(self, app: ASGIApp, versions: Mapping[str, ApiVersion]) -> None:
         self._app = app
         self._versions = {
-            name: (version, API_VERSION_REQUESTS.labels(name)) for name, version in versions.items()
+            name: (version, metrics.api_version_requests.labels(name))
+            for name, version in versions.items()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

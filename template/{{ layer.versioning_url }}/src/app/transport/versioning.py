@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode
 from app.http.errors import error_response
-from app.platform.metrics import API_VERSION_REQUESTS
+from app.platform import metrics
 from app.transport.versions import ApiVersion, VersionState
 
 VERSION_PARAMETERS: list[dict[str, Any]] = []
@@ -25,7 +25,8 @@ class VersionMiddleware:
     def __init__(self, app: ASGIApp, versions: Mapping[str, ApiVersion]) -> None:
         self._app = app
         self._versions = {
-            name: (version, API_VERSION_REQUESTS.labels(name)) for name, version in versions.items()
+            name: (version, metrics.api_version_requests.labels(name))
+            for name, version in versions.items()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,7 +17,7 @@ from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderStat
 from app.features.orders.store import OrderSort, OrderStore
 from app.features.orders.tasks import ORDER_PLACED
 from app.platform.audit import audit
-from app.platform.idempotency import IdempotencyKey
+from app.platform.idempotency import IdempotencyKey, IdempotencySettings
 from app.platform.pagination import Cursors, Position
 from app.queue import Queue
 
@@ -51,10 +51,17 @@ class Outcome:
 class OrderService:
     """The operations on orders. Each raises `AppError`, and nothing else, for what callers do."""
 
-    def __init__(self, database: Database, queue: Queue, cursors: Cursors) -> None:
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        cursors: Cursors,
+        idempotency: IdempotencySettings,
+    ) -> None:
         self._database = database
         self._queue = queue
         self._cursors = cursors
+        self._replay_seconds = idempotency.idempotency_ttl_seconds
 
     async def create(
         self, principal: Principal, draft: OrderDraft, key: IdempotencyKey | None
@@ -67,7 +74,7 @@ class OrderService:
             order = Order.new(principal.subject, draft)
             await OrderStore(work).add(order)
             await audit(work, "orders.create", f"orders/{order.id}")
-            await _remember(work, key, order)
+            await self._remember(work, key, order)
         return Outcome(order)
 
     async def get(self, principal: Principal, order_id: UUID) -> Order:
@@ -138,7 +145,7 @@ class OrderService:
                     "total": str(placed.total),
                 },
             )
-            await _remember(work, key, placed)
+            await self._remember(work, key, placed)
         return Outcome(placed)
 
     async def cancel(
@@ -169,7 +176,7 @@ class OrderService:
             raise AppError(ErrorCode.INVALID_STATE, "The order was changed at the same time")
         return following
 
-
-async def _remember(work: UnitOfWork, key: IdempotencyKey | None, order: Order) -> None:
-    if key:
-        await IdempotencyRecords(work).complete(key, _stored_order.dump_json(order))
+    async def _remember(self, work: UnitOfWork, key: IdempotencyKey | None, order: Order) -> None:
+        if key:
+            result = _stored_order.dump_json(order)
+            await IdempotencyRecords(work).complete(key, result, self._replay_seconds)
