@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 
+from dev import contract
 from dev.background import BACKGROUND
-from dev.environment import DATA, PROJECT, configured, provided
+from dev.environment import DATA, PROJECT, SCRIPTS, configured, provided
 from dev.processes import DevelopmentError, Place, answers, spawn, stop
-
-SCRIPTS = Path(sys.executable).parent
 
 
 def main() -> int:
@@ -26,26 +24,35 @@ def main() -> int:
         commands.add_parser(name, help=f"run `app {name}`")
     execute = commands.add_parser("exec", help="run a command in the service's environment")
     execute.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
+    export = commands.add_parser("contract", help="rewrite the committed API contract")
+    export.add_argument("--check", action="store_true", help="compare instead")
     commands.add_parser("env", help="print what the providers set, for a running service")
     arguments = parser.parse_args()
     for stopping in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stopping, _interrupt)
     try:
-        with provided(Place(DATA, durable=True), configured()) as environment:
-            match arguments.command:
-                case "run":
-                    return _run(environment)
-                case "exec":
-                    return _execute(arguments.arguments, environment)
-                case "env":
-                    return _print_environment(environment)
-                case name:
-                    return _execute([*BACKGROUND[name]], _second(environment))
+        return _dispatch(arguments)
     except DevelopmentError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    if arguments.command == "contract":
+        (contract.check if arguments.check else contract.rewrite)()
+        return 0
+    with provided(Place(DATA, durable=True), configured()) as environment:
+        match arguments.command:
+            case "run":
+                return _run(environment)
+            case "exec":
+                return _execute(arguments.arguments, environment)
+            case "env":
+                return _print_environment(environment)
+            case name:
+                return _execute([*BACKGROUND[name]], _second(environment))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

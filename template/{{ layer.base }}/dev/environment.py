@@ -3,6 +3,7 @@
 import importlib
 import os
 import pkgutil
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from dev.processes import Place
 
 PROJECT = Path(__file__).parent.parent
 DATA = PROJECT / ".dev"
+SCRIPTS = Path(sys.executable).parent
 
 
 class Provider(Protocol):

