@@ -32,6 +32,10 @@ class Cache:
         self._values.move_to_end(key)
         return value
 
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The values of the keys, in their order."""
+        return [await self.get(key) for key in keys]
+
     async def set(self, key: str, value: bytes, ttl: float) -> None:
         """Keep the value for `ttl` seconds."""
         self._values[key] = time.monotonic() + ttl, value

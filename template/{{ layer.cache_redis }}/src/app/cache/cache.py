@@ -50,6 +50,12 @@ class Cache:
         value: bytes | None = await self._commands.execute("GET", self._prefix + key)
         return value
 
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The values of the keys, in their order."""
+        names = [self._prefix + key for key in keys]
+        values: list[bytes | None] = await self._commands.execute("MGET", *names)
+        return values
+
     async def set(self, key: str, value: bytes, ttl: float) -> None:
         """Keep the value for `ttl` seconds."""
         await self._commands.execute("SET", self._prefix + key, value, "PX", math.ceil(ttl * 1000))
