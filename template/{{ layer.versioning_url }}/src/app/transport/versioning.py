@@ -24,10 +24,8 @@ class VersionMiddleware:
 
     def __init__(self, app: ASGIApp, versions: Mapping[str, ApiVersion]) -> None:
         self._app = app
-        self._versions = {
-            name: (version, metrics.api_version_requests.labels(name))
-            for name, version in versions.items()
-        }
+        requests = metrics.api_version_requests
+        self._versions = {name: (each, requests.labels(name)) for name, each in versions.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         known = scope["type"] == "http" and self._versions.get(scope["path"].split("/", 2)[1])
