@@ -11,7 +11,7 @@ from typing import Annotated
 
 import structlog
 from pydantic import BeforeValidator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from app.auth.principal import Principal
 from app.cache import Cache
@@ -40,14 +40,12 @@ class RateLimitSettings(SettingsGroup):
     the limits of login hold always.
     """
 
-    model_config = SettingsConfigDict(env_prefix="rate_")
-
-    limit_enabled: bool = True
-    limit_principal: LimitSetting = Limit.parse("1200/minute")
-    limit_address: LimitSetting = Limit.parse("600/minute")
-    limit_global: LimitSetting = Limit.parse("60000/minute")
-    limit_login_account: LimitSetting = Limit.parse("10/minute")
-    limit_login_address: LimitSetting = Limit.parse("60/minute")
+    rate_limit_enabled: bool = True
+    rate_limit_principal: LimitSetting = Limit.parse("1200/minute")
+    rate_limit_address: LimitSetting = Limit.parse("600/minute")
+    rate_limit_global: LimitSetting = Limit.parse("60000/minute")
+    rate_limit_login_account: LimitSetting = Limit.parse("10/minute")
+    rate_limit_login_address: LimitSetting = Limit.parse("60/minute")
 
 
 @dataclass(frozen=True)
@@ -130,12 +128,12 @@ class RateLimiter:
 
     def __init__(self, cache: Cache, settings: RateLimitSettings) -> None:
         self._cache = cache
-        self._enabled = settings.limit_enabled
-        self._principal = _Policy("principal", settings.limit_principal)
-        self._address = _Policy("address", settings.limit_address)
-        self._global = _Policy("global", settings.limit_global)
-        self._login_account = _Policy("login-account", settings.limit_login_account)
-        self._login_address = _Policy("login-address", settings.limit_login_address)
+        self._enabled = settings.rate_limit_enabled
+        self._principal = _Policy("principal", settings.rate_limit_principal)
+        self._address = _Policy("address", settings.rate_limit_address)
+        self._global = _Policy("global", settings.rate_limit_global)
+        self._login_account = _Policy("login-account", settings.rate_limit_login_account)
+        self._login_address = _Policy("login-address", settings.rate_limit_login_address)
         self._own_buckets = GcraStore(_LOGIN_FALLBACK_KEYS)
         self._next_warning = 0.0
 
