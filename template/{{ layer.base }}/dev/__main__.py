@@ -9,7 +9,7 @@ import sys
 import time
 from types import FrameType
 
-from dev import contract
+from dev import contract, error_catalogue
 from dev.background import BACKGROUND
 from dev.environment import DATA, PROJECT, SCRIPTS, configured, provided
 from dev.processes import DevelopmentError, Place, answers, spawn, stop
@@ -26,6 +26,7 @@ def main() -> int:
     execute.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     export = commands.add_parser("contract", help="rewrite the committed API contract")
     export.add_argument("--check", action="store_true", help="compare instead")
+    commands.add_parser("errors", help="rewrite docs/errors.md")
     commands.add_parser("env", help="print what the providers set, for a running service")
     arguments = parser.parse_args()
     for stopping in (signal.SIGINT, signal.SIGTERM):
@@ -42,6 +43,9 @@ def main() -> int:
 def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "contract":
         (contract.check if arguments.check else contract.rewrite)()
+        return 0
+    if arguments.command == "errors":
+        error_catalogue.rewrite()
         return 0
     with provided(Place(DATA, durable=True), configured()) as environment:
         match arguments.command:

@@ -1,0 +1,17 @@
+"""What clients read about errors is what the code does."""
+
+from http import HTTPStatus
+
+from app.errors import ErrorCode
+from dev import error_catalogue
+
+
+def test_the_document_agrees_with_the_catalogue() -> None:
+    written = error_catalogue.FILE.read_text(encoding="utf-8")
+    assert written == error_catalogue.text(), "run `uv run python -m dev errors`"
+
+
+def test_every_error_has_a_status_that_exists_and_says_what_to_do() -> None:
+    for code in ErrorCode:
+        assert HTTPStatus(code.value.http_status) >= HTTPStatus.BAD_REQUEST
+        assert code.value.remedy.endswith(".")
