@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -12,11 +13,13 @@ from redis.exceptions import NoScriptError, RedisError
 
 from app.cache.settings import CacheSettings
 from app.errors import AppError, ErrorCode
+from app.platform.telemetry import span
 
 _MOST_IN_ONE_TRIP = 500
 _PROBE_INTERVAL_SECONDS = 0.25
 
-_Waiting = tuple[tuple[str | bytes | int, ...], asyncio.Future[Any]]
+_Command = tuple[str | bytes | int, ...]
+_Waiting = tuple[_Command, asyncio.Future[Any]]
 
 _log = structlog.get_logger(__name__)
 
@@ -45,8 +48,20 @@ class Commands:
         self._tasks: set[asyncio.Task[None]] = set()
         self._away = False
 
-    async def execute(self, *command: str | bytes | int) -> Any:
+    async def execute(self, name: str, *arguments: str | bytes | int) -> Any:
         """The reply; raises `AppError(DEPENDENCY_UNAVAILABLE)`, or `NoScriptError`."""
+        attributes = {"db.system.name": "redis", "db.operation.name": name}
+        with span(name, kind=SpanKind.CLIENT, attributes=attributes):
+            return await self._reply((name, *arguments))
+
+    async def aclose(self) -> None:
+        """Close the connections; commands that wait fail."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._redis.aclose()
+
+    async def _reply(self, command: _Command) -> Any:
         if self._away:
             raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE)
         reply = asyncio.get_running_loop().create_future()
@@ -60,13 +75,6 @@ class Commands:
             raise
         except (RedisError, OSError) as error:
             raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE) from error
-
-    async def aclose(self) -> None:
-        """Close the connections; commands that wait fail."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._redis.aclose()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
