@@ -134,7 +134,9 @@ class HttpClient:
             )
         except TimeoutError as error:
             raise AppError(
-                ErrorCode.DEPENDENCY_UNAVAILABLE if allowed == total else ErrorCode.DEADLINE_EXCEEDED
+                ErrorCode.DEPENDENCY_UNAVAILABLE
+                if allowed == total
+                else ErrorCode.DEADLINE_EXCEEDED
             ) from error
         except _NO_RESPONSE as error:
             raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE) from error

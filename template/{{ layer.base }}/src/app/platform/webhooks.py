@@ -17,15 +17,13 @@ from app.platform.configuration import SettingsGroup
 from app.platform.http_client import HttpClient
 from app.platform.messages import RejectedError
 
-_SECRET_PREFIX = "whsec_"
-
 
 def _key(secret: str) -> bytes:
     try:
-        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
         key = b""
-    if not secret.startswith(_SECRET_PREFIX) or not 24 <= len(key) <= 64:
+    if not secret.startswith("whsec_") or not 24 <= len(key) <= 64:
         raise ValueError("each secret must be whsec_ and then 24 to 64 bytes in base64")
     return key
 
@@ -90,17 +88,18 @@ class Webhooks:
     async def send(self, message_id: UUID, event_type: str, data: Mapping[str, object]) -> None:
         """Deliver one event; without `WEBHOOK_URL` nothing happens.
 
-        Every attempt carries the same `webhook-id`, by which the receiver drops repeats, and its
-        own timestamp. Any 2xx is a delivery. 410 says that the receiver is gone for good and
-        raises RejectedError; every other status raises UndeliveredError, redirects too. Repeats
-        are left to the queue.
+        Every attempt has the same body and `webhook-id`, by which the receiver drops repeats, and
+        its own timestamp and signature. Any 2xx is a delivery. 410 says that the receiver is gone
+        for good and raises RejectedError; every other status, a redirect too, raises
+        UndeliveredError. Repeats are left to the queue.
         """
         if self._url is None:
             return
         timestamp = int(time.time())
-        sent_at = datetime.fromtimestamp(timestamp, UTC).isoformat().replace("+00:00", "Z")
+        # A UUIDv7 begins with the milliseconds at which it was made.
+        occurred_at = datetime.fromtimestamp((message_id.int >> 80) / 1000, UTC)
         body = json.dumps(
-            {"type": event_type, "timestamp": sent_at, "data": data},
+            {"type": event_type, "timestamp": occurred_at.isoformat(), "data": data},
             separators=(",", ":"),
             allow_nan=False,
         ).encode()

@@ -1,0 +1,32 @@
+"""Background loops that outlive the failures of what they call."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+log = structlog.get_logger()
+
+
+async def repeat(name: str, step: Callable[[], Awaitable[bool]], interval: float) -> None:
+    """Call `step` until cancelled: at once where it says that there is more, else at the interval.
+
+    While it fails the pauses grow to two seconds; the first failure and the recovery are logged.
+    """
+    pause = 0.0
+    while True:
+        try:
+            more = await step()
+        except Exception:
+            if not pause:
+                log.warning("background_step_failed", step=name, exc_info=True)
+            pause = min(_LONGEST_PAUSE_SECONDS, pause * 2 or _FIRST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            continue
+        if pause:
+            log.info("background_step_recovered", step=name)
+            pause = 0.0
+        if not more:
+            await asyncio.sleep(interval)
