@@ -1,0 +1,1 @@
+"""What the service offers: one package a feature."""

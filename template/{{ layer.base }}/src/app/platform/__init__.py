@@ -1,0 +1,1 @@
+"""What every request and message passes: settings, context, logs, metrics, limits, audit."""
