@@ -1,39 +1,226 @@
-"""Accounts, logins and the life of refresh tokens."""
+"""Logins, and the life of the tokens that they give."""
 
-from app.auth.authentication import Authenticator
-from app.auth.model import TokenPair, User
-from app.auth.principal import Principal
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+from uuid import UUID
+
+from app.auth.accounts import Accounts
+from app.auth.authentication import Authenticator, invalid_credentials
+from app.auth.authenticator import TokenAuthenticator
+from app.auth.model import TokenFamily, TokenPair, User, normalised_email
+from app.auth.passwords import Passwords
+from app.auth.principal import ROLE_PERMISSIONS, Permission, Principal
+from app.auth.refresh_tokens import RefreshToken
+from app.auth.revocations import Revocations
 from app.auth.settings import AuthSettings
+from app.auth.store import TokenFamilies, Users
+from app.auth.tokens import AccessTokens
 from app.cache import Cache
-from app.db import Database
+from app.db import Database, UnitOfWork
+from app.errors import AppError, ErrorCode, FieldFault
+from app.platform.audit import audit
+from app.platform.context import context
+from app.platform.ids import new_uuid
+from app.platform.metrics import auth_events
 from app.platform.rate_limit import RateLimiter
+
+_SCOPES = frozenset(permission.value for permission in Permission)
 
 
 class Auth:
-    """Authentication with own access tokens and rotating refresh tokens."""
-
-    authenticator: Authenticator
+    """Authentication with access tokens of its own and rotating refresh tokens."""
 
     def __init__(
         self, settings: AuthSettings, database: Database, cache: Cache, rate_limiter: RateLimiter
     ) -> None:
-        raise NotImplementedError
+        self._settings = settings
+        self._database = database
+        self._rate_limiter = rate_limiter
+        self._tokens = AccessTokens(settings)
+        self._passwords = Passwords(
+            settings.password_hash_concurrency, settings.password_hash_queue
+        )
+        self._revocations = Revocations(database, cache, self._tokens.lifetime)
+        self.authenticator: Authenticator = TokenAuthenticator(self._tokens, self._revocations)
+        self.accounts = Accounts(database, self._passwords, self._revocations, rate_limiter)
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Start the background work."""
+        await self._revocations.start()
 
-    async def register(self, email: str, password: str) -> None: ...
+    async def aclose(self) -> None:
+        """End the background work."""
+        await self._revocations.aclose()
+        self._passwords.close()
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The public keys of the access tokens (RFC 7517)."""
+        return self._tokens.jwks()
 
     async def log_in(self, email: str, password: str, scope: str | None = None) -> TokenPair:
-        raise NotImplementedError
+        """Start a family of tokens; `scope`, where given, narrows what they allow.
+
+        An unknown account, a wrong password and a disabled account are one and the same
+        `AppError(UNAUTHENTICATED)`, after the same time. A scope that is unknown, or that the
+        role does not grant at all, is `AppError(MALFORMED_REQUEST)`.
+        """
+        wanted = _parsed_scope(scope) if scope else None
+        await self._rate_limiter.check_login(email, context().client_address)
+        user = await self._find(email)
+        verified = await self._passwords.verify(user and user.password_hash, password)
+        if user is None or not verified.matches or user.disabled:
+            await self._refuse_login(user)
+        new_hash = await self._passwords.hash(password) if verified.outdated else None
+        if not _granted(user, wanted):
+            raise _invalid_scope()
+        token = RefreshToken.new()
+        now = datetime.now(UTC)
+        family = TokenFamily(
+            id=new_uuid(),
+            user_id=user.id,
+            handle_hash=token.handle_hash,
+            token_hash=token.token_hash,
+            scopes=wanted,
+            created_at=now,
+            expires_at=self._expiry(now, now),
+        )
+        async with self._database.unit_of_work() as work:
+            current = await Users(work).get(user.id, lock=True)
+            if current != user:
+                raise AppError(ErrorCode.CONFLICT, "The account was changed during the login")
+            if new_hash is not None:
+                await Users(work).update(user.id, password_hash=new_hash)
+            await TokenFamilies(work).prune(user.id, now - timedelta(days=1))
+            await TokenFamilies(work).add(family)
+            await audit(work, "auth.login", f"user/{user.id}", principal=_principal(user, family))
+        auth_events.labels("login", "success").inc()
+        return self._pair(user, family, token)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
-        raise NotImplementedError
+        """New tokens for a refresh token, which thereby ends.
 
-    async def revoke(self, token: str) -> None: ...
+        A token that has been used before ends its whole family: either it or its successor is in
+        the wrong hands. That holds for two requests at the same time, too.
+        """
+        presented = RefreshToken.parse(refresh_token)
+        account = refresh_token[:64] if presented is None else presented.handle_hash.hex()
+        await self._rate_limiter.check_login(f"refresh {account}", context().client_address)
+        if presented is None:
+            raise _refused_refresh("unknown")
+        token = presented.successor()
+        now = datetime.now(UTC)
+        async with self._database.unit_of_work() as work:
+            families = TokenFamilies(work)
+            family = await families.with_handle(presented.handle_hash)
+            if family is None:
+                raise _refused_refresh("unknown")
+            user = await Users(work).get(family.user_id)
+            if user is None or user.disabled or family.revoked_at or family.expires_at <= now:
+                raise _refused_refresh("ended")
+            reused = presented.token_hash != family.token_hash or not await families.rotate(
+                family, token.token_hash, self._expiry(family.created_at, now)
+            )
+            if reused:
+                await self._revoke(work, family.id)
+            action = "auth.refresh_token_reused" if reused else "auth.refresh"
+            await audit(
+                work,
+                action,
+                f"user/{user.id}",
+                "failure" if reused else "success",
+                _principal(user, family),
+            )
+        if reused:
+            raise _refused_refresh("reused")
+        auth_events.labels("refresh", "success").inc()
+        return self._pair(user, family, token)
 
-    async def revoke_all(self, principal: Principal) -> None: ...
+    async def revoke(self, token: str) -> None:
+        """End the family of a refresh or access token (RFC 7009); an unknown token is no error."""
+        refresh_token = RefreshToken.parse(token)
+        async with self._database.unit_of_work() as work:
+            if refresh_token is not None:
+                family = await TokenFamilies(work).with_handle(refresh_token.handle_hash)
+                family_id = family and family.id
+            else:
+                family_id = self._family_of(token)
+            if family_id is not None and await self._revoke(work, family_id):
+                await audit(work, "auth.revoke", f"token_family/{family_id}")
+                auth_events.labels("revoke", "success").inc()
 
-    async def me(self, principal: Principal) -> User:
-        raise NotImplementedError
+    async def revoke_all(self, principal: Principal) -> None:
+        """End every family of the caller's account."""
+        user_id = UUID(principal.subject)
+        async with self._database.unit_of_work() as work:
+            ended = await TokenFamilies(work).revoke_all(user_id, datetime.now(UTC))
+            await audit(work, "auth.revoke_all", f"user/{user_id}")
+            await self._revocations.add(ended)
+        auth_events.labels("revoke_all", "success").inc()
 
-    async def change_password(self, principal: Principal, current: str, new: str) -> None: ...
+    async def _find(self, email: str) -> User | None:
+        try:
+            address = normalised_email(email)
+        except ValueError:
+            return None
+        async with self._database.unit_of_work(read_only=True) as work:
+            return await Users(work).with_email(address)
+
+    async def _refuse_login(self, user: User | None) -> NoReturn:
+        auth_events.labels("login", "failure").inc()
+        async with self._database.unit_of_work() as work:
+            await audit(work, "auth.login", f"user/{user.id if user else 'unknown'}", "failure")
+        raise invalid_credentials("The address or the password is not correct")
+
+    async def _revoke(self, work: UnitOfWork, family_id: UUID) -> bool:
+        alive = await TokenFamilies(work).revoke(family_id, datetime.now(UTC))
+        # Before the commit: a revocation that the deny list has not taken up did not happen.
+        await self._revocations.add([family_id])
+        return alive
+
+    def _family_of(self, access_token: str) -> UUID | None:
+        try:
+            return self._tokens.verify(access_token).family_id
+        except AppError:
+            return None
+
+    def _expiry(self, started: datetime, now: datetime) -> datetime:
+        idle = now + timedelta(seconds=self._settings.jwt_refresh_token_seconds)
+        return min(idle, started + timedelta(seconds=self._settings.jwt_session_seconds))
+
+    def _pair(self, user: User, family: TokenFamily, token: RefreshToken) -> TokenPair:
+        scopes = _granted(user, family.scopes)
+        access = self._tokens.issue(user.id, user.role, scopes, family.id)
+        return TokenPair(access, token.text, self._tokens.lifetime, " ".join(sorted(scopes)))
+
+
+def _parsed_scope(text: str) -> frozenset[str]:
+    wanted = frozenset(text.split())
+    if not wanted <= _SCOPES:
+        raise _invalid_scope()
+    return wanted
+
+
+def _granted(user: User, wanted: frozenset[str] | None) -> frozenset[str]:
+    """What the role grants, narrowed to what was asked for."""
+    allowed = frozenset(permission.value for permission in ROLE_PERMISSIONS[user.role])
+    return allowed if wanted is None else allowed & wanted
+
+
+def _principal(user: User, family: TokenFamily) -> Principal:
+    return Principal(
+        subject=str(user.id),
+        kind="user",
+        roles=frozenset({user.role}),
+        scopes=_granted(user, family.scopes),
+        session_id=str(family.id),
+    )
+
+
+def _invalid_scope() -> AppError:
+    fault = FieldFault("scope", "invalid_scope: must name scopes that the account may have")
+    return AppError(ErrorCode.MALFORMED_REQUEST, details=[fault])
+
+
+def _refused_refresh(outcome: str) -> AppError:
+    auth_events.labels("refresh", outcome).inc()
+    return invalid_credentials("The refresh token is not valid")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from app.auth.keys import parse_keys
 from app.platform.configuration import SettingsGroup
 
 DEVELOPMENT_ISSUER = "http://127.0.0.1:8000"
@@ -14,24 +15,31 @@ Seconds = Annotated[int, Field(gt=0)]
 
 
 class AuthSettings(SettingsGroup):
-    """`JWT_SIGNING_KEYS` is one or more EC P-256 keys, as PEM or as a JWKS.
+    """`JWT_*` and `PASSWORD_*`.
 
-    The first key signs, all of them verify. To rotate: append the new key and deploy; move it to
-    the front and deploy; remove the old one once the last tokens that it signed have expired.
+    `jwt_signing_keys` holds one or more EC P-256 keys, as PEM or as a JWKS: the first signs, all
+    verify. `jwt_refresh_token_seconds` is how long a session may rest between two refreshes,
+    `jwt_session_seconds` how long it may last. Of the passwords at most
+    `password_hash_concurrency` are hashed at once, each in 19 MiB, and `password_hash_queue` wait.
     """
 
     jwt_signing_keys: SecretStr | None = None
     jwt_issuer: str = DEVELOPMENT_ISSUER
     jwt_audience: str = DEVELOPMENT_AUDIENCE
-    jwt_access_token_seconds: Seconds = 15 * 60
+    jwt_access_token_seconds: Annotated[Seconds, Field(le=3600)] = 15 * 60
     jwt_refresh_token_seconds: Seconds = 14 * 24 * 3600
     jwt_session_seconds: Seconds = 90 * 24 * 3600
-    password_hash_concurrency: Annotated[int, Field(gt=0)] = 2
+    password_hash_concurrency: Annotated[int, Field(ge=1)] = 2
     password_hash_queue: Annotated[int, Field(ge=0)] = 50
 
     def production_faults(self) -> Iterator[str]:
         if self.jwt_signing_keys is None:
             yield "JWT_SIGNING_KEYS: is required in production"
+        else:
+            try:
+                parse_keys(self.jwt_signing_keys.get_secret_value())
+            except ValueError as error:
+                yield f"JWT_SIGNING_KEYS: {error}"
         if self.jwt_issuer == DEVELOPMENT_ISSUER:
             yield "JWT_ISSUER: is required in production"
         if self.jwt_audience == DEVELOPMENT_AUDIENCE:
