@@ -1,5 +1,6 @@
 """Accounts to act as."""
 
+from collections.abc import Mapping
 from secrets import token_urlsafe
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service, run_command
 
 PASSWORD = f"correct-horse-{token_urlsafe(12)}"
+_accounts: dict[tuple[str, str], str] = {}
 
 
 def new_email() -> str:
@@ -35,11 +37,26 @@ def log_in(
 
 
 def sign_in(service: Service, role: str = "member", scope: str | None = None) -> dict[str, str]:
-    """The headers of a fresh account: a `member`, or an `admin`."""
-    email = new_email()
-    if role == "admin":
-        run_command("create-admin", email, env={**service.environment, "ADMIN_PASSWORD": PASSWORD})
-    else:
+    """The headers of a new session.
+
+    A member is a new account each time. The other roles, which only the command line can give, have
+    one account each.
+    """
+    if role == "member":
+        email = new_email()
         register(service, email)
+    else:
+        email = _account(role, service.environment)
     token = log_in(service, email, scope=scope)["access_token"]
     return {"Authorization": f"Bearer {token}", **VERSION_HEADERS}
+
+
+def _account(role: str, environment: Mapping[str, str]) -> str:
+    key = (role, environment["DATABASE_URL"])
+    if key not in _accounts:
+        email = new_email()
+        run_command("create-admin", email, env=environment, text=PASSWORD)
+        if role != "admin":
+            run_command("users", "set-role", email, role, env=environment)
+        _accounts[key] = email
+    return _accounts[key]

@@ -114,13 +114,14 @@ def _await_answer(service: Service, path: str) -> None:
 
 
 def run_command(
-    *arguments: str, env: Mapping[str, str], check: bool = True, **changes: str | None
+    *arguments: str, env: Mapping[str, str], text: str = "", check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run `app ARGUMENTS` to its end."""
+    """Run `app ARGUMENTS` to its end, with `text` as its standard input."""
     done = subprocess.run(
         [APP, *arguments],
-        env=changed(env, changes),
+        env=env,
         cwd=PROJECT,
+        input=text,
         capture_output=True,
         text=True,
         check=False,
