@@ -42,6 +42,7 @@ class Service:
             stack.push_async_callback(self.cache.aclose)
             stack.push_async_callback(self.http_client.aclose)
             await self.auth.start()
+            stack.push_async_callback(self.auth.aclose)
             await self.queue.start()
             stack.push_async_callback(self.queue.aclose)
             yield

@@ -10,7 +10,7 @@ from app.auth.openapi import SECURITY
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
 from app.http.json import parse_json
-from app.platform.context import context
+from app.http.middleware.identity import require_principal
 
 PUBLIC = "public"
 AUTHENTICATED = "authenticated"
@@ -80,10 +80,7 @@ class AccessRoute(APIRoute):
 
         async def authorize(request: Request) -> Response:
             if access != PUBLIC:
-                principal = context().principal
-                if principal is None:
-                    refused = request.scope["state"].get("authentication_error")
-                    raise refused or AppError(ErrorCode.UNAUTHENTICATED)
+                principal = require_principal(request.scope)
                 if access != AUTHENTICATED:
                     principal.require(Permission(access))
             if accepted and _media_type(request) not in accepted:

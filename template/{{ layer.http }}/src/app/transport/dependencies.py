@@ -6,8 +6,7 @@ from fastapi import Depends, Request
 
 from app.auth.principal import Principal
 from app.bootstrap import Service
-from app.errors import AppError, ErrorCode
-from app.platform.context import context
+from app.http.middleware.identity import require_principal
 
 
 async def _service(request: Request) -> Service:
@@ -15,11 +14,8 @@ async def _service(request: Request) -> Service:
     return service
 
 
-async def _principal() -> Principal:
-    principal = context().principal
-    if principal is None:
-        raise AppError(ErrorCode.UNAUTHENTICATED)
-    return principal
+async def _principal(request: Request) -> Principal:
+    return require_principal(request.scope)
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
