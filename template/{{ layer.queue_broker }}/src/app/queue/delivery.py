@@ -97,7 +97,7 @@ class Deliverer:
             duration = time.perf_counter() - started
             log.log(
                 logging.WARNING if reason else logging.INFO,
-                "message_handled",
+                "message handled",
                 topic=stored.topic,
                 message_id=str(stored.id),
                 attempt=stored.attempts,

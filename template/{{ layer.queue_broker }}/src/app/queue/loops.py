@@ -21,12 +21,12 @@ async def repeat(name: str, step: Callable[[], Awaitable[bool]], interval: float
             more = await step()
         except Exception:
             if not pause:
-                log.warning("background_step_failed", step=name, exc_info=True)
+                log.warning("background step failing", step=name, exc_info=True)
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 2 or _FIRST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
             continue
         if pause:
-            log.info("background_step_recovered", step=name)
+            log.info("background step recovered", step=name)
             pause = 0.0
         if not more:
             await asyncio.sleep(interval)

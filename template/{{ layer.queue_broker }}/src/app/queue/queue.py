@@ -67,6 +67,16 @@ class Queue:
                 ),
             )
 
+    async def depth(self) -> Mapping[str, int | float]:
+        """The numbers of pending and dead messages, and the age of the oldest pending one."""
+        depth = await self.outbox.depth()
+        age = (datetime.now(UTC) - depth.oldest).total_seconds() if depth.oldest else 0.0
+        return {
+            "pending": depth.pending,
+            "dead": depth.dead,
+            "oldest_message_age_seconds": max(0.0, age),
+        }
+
     async def ping(self) -> None:
         """Raise unless the broker answers."""
         await self.broker.ping()
@@ -79,9 +89,8 @@ class Queue:
         await self.broker.aclose()
 
     async def _measure(self) -> bool:
-        depth = await self.outbox.depth()
-        age = (datetime.now(UTC) - depth.oldest).total_seconds() if depth.oldest else 0.0
-        metrics.queue_depth.labels("pending").set(depth.pending)
-        metrics.queue_depth.labels("dead").set(depth.dead)
-        metrics.queue_oldest_message_age.set(max(0.0, age))
+        depth = await self.depth()
+        metrics.queue_depth.labels("pending").set(depth["pending"])
+        metrics.queue_depth.labels("dead").set(depth["dead"])
+        metrics.queue_oldest_message_age.set(depth["oldest_message_age_seconds"])
         return False

@@ -43,14 +43,14 @@ class Worker:
             asyncio.create_task(repeat("queue_consumer", self._take, 0)),
             asyncio.create_task(repeat("queue_prune", self._prune, _PRUNE_SECONDS)),
         ]
-        log.info("worker_started", concurrency=self._settings.queue_concurrency)
+        log.info("worker started", concurrency=self._settings.queue_concurrency)
         try:
             await stop.wait()
         finally:
             await _cancel(loops)
             await self._drain()
             await _cancel([renewing])
-        log.info("worker_stopped")
+        log.info("worker stopped")
 
     async def _take(self) -> bool:
         """Claim and start as many messages as there are free slots."""
@@ -80,7 +80,7 @@ class Worker:
         self._slot_free.set()
         if not task.cancelled() and (error := task.exception()):
             # The lease runs out and the message comes again.
-            log.error("message_outcome_not_stored", message_id=str(stored.id), exc_info=error)
+            log.error("message outcome not stored", message_id=str(stored.id), exc_info=error)
 
     async def _renew(self) -> bool:
         attempts = {stored.id: stored.attempts for stored in self._in_progress.values()}
@@ -97,7 +97,7 @@ class Worker:
         async with self._starting:
             if not self._in_progress:
                 return
-        log.info("worker_draining", messages=len(self._in_progress))
+        log.info("draining messages", messages=len(self._in_progress))
         _, late = await asyncio.wait(
             self._in_progress, timeout=self._settings.queue_grace_period_seconds
         )

@@ -99,5 +99,5 @@ def _message_id(fields: Mapping[str, str]) -> UUID | None:
     try:
         return UUID(fields["id"])
     except (KeyError, ValueError):
-        log.warning("queue_entry_is_no_message_id", stream_fields=sorted(fields))
+        log.warning("queue entry is no message id", stream_fields=sorted(fields))
         return None
