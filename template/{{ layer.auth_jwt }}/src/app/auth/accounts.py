@@ -101,9 +101,7 @@ class Accounts:
                     user.id, password_hash=admin.password_hash, role=Role.ADMIN, disabled=False
                 )
                 await self._end_sessions(work, user.id)
-            await audit(
-                work, "user.create_admin", f"user/{(user or admin).id}", principal=OPERATOR
-            )
+            await audit(work, "user.create_admin", f"user/{(user or admin).id}", principal=OPERATOR)
         return user is None
 
     async def set_role(self, email: str, role: Role) -> None:

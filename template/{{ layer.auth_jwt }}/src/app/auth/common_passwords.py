@@ -5,26 +5,24 @@ common word or two and a run of the keyboard or of digits. This finds those, wit
 somebody else's.
 """
 
-_WORDS = frozenset(
-    """
-    abc123 access admin administrator america amanda andrew angel anthony apple april arsenal
-    august autumn babygirl backup banana barcelona baseball basketball batman beautiful
-    blink182 bonjour buster butterfly changeme changeit charlie cheese chelsea chocolate chocolat
-    christian computer contrasena cookie daniel database december default diamond donald dragon
-    elephant facebook february ferrari flower football forever freedom friday friends
-    george ginger google guest hallo harley hello helloworld hockey house hunter ihateyou iloveyou
-    internet january jasmine jennifer jessica jesus jordan joshua july june justin killer
-    letmein linkedin liverpool login london love loveme lovely loveyou maggie manager march master
-    matrix matthew mercedes michael michelle microsoft minecraft monday monkey mother motdepasse
-    mustang naruto nicole november october office orange parola pass passord passw0rd password
-    passwort patrick peanut pepper please pokemon princess purple qwerty qwertz azerty rainbow
-    ranger root samantha samsung saturday secret senha september server shadow silver soccer
-    something spider spring starwars summer sunday sunflower sunshine superman support sweet
-    system taylor temp temporary tequiero test testing thomas thunder thursday tigger trustno1
-    tuesday user victoria wachtwoord wednesday welcome whatever william willkommen windows winter
-    wizard yankees zaq12wsx
-    """.split()
-)
+_TEXT = """
+abc123 access admin administrator amanda america andrew angel anthony apple april arsenal august
+autumn azerty babygirl backup banana barcelona baseball basketball batman beautiful blink182 bonjour
+buster butterfly changeit changeme charlie cheese chelsea chocolat chocolate christian computer
+contrasena cookie daniel database december default diamond donald dragon elephant facebook february
+ferrari flower football forever freedom friday friends george ginger google guest hallo harley hello
+helloworld hockey house hunter ihateyou iloveyou internet january jasmine jennifer jessica jesus
+jordan joshua july june justin killer letmein linkedin liverpool login london love lovely loveme
+loveyou maggie manager march master matrix matthew mercedes michael michelle microsoft minecraft
+monday monkey motdepasse mother mustang naruto nicole november october office orange parola pass
+passord passw0rd password passwort patrick peanut pepper please pokemon princess purple qwerty
+qwertz rainbow ranger root samantha samsung saturday secret senha september server shadow silver
+soccer something spider spring starwars summer sunday sunflower sunshine superman support sweet
+system taylor temp temporary tequiero test testing thomas thunder thursday tigger trustno1 tuesday
+user victoria wachtwoord wednesday welcome whatever william willkommen windows winter wizard yankees
+zaq12wsx
+"""
+_WORDS = frozenset(_TEXT.split())
 _LONGEST_WORD = max(map(len, _WORDS))
 _RUNS = (
     "abcdefghijklmnopqrstuvwxyz",

@@ -41,9 +41,7 @@ def check_new_password(password: str, email: str, field: str = "password") -> No
 class Passwords:
     """Hashes and verifies in threads; where too many wait, raises `AppError(OVERLOADED)`."""
 
-    def __init__(
-        self, concurrency: int, queue: int, hasher: PasswordHasher | None = None
-    ) -> None:
+    def __init__(self, concurrency: int, queue: int, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="password")
         self._limit = concurrency + queue

@@ -17,7 +17,7 @@ from app.errors import AppError
 _POLL_SECONDS = 5
 _COMPLETE = "auth:revoked"
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Revocations:
@@ -71,9 +71,9 @@ class Revocations:
             try:
                 await self._load(_POLL_SECONDS + 2 * LEEWAY)
             except AppError as error:
-                _log.warning("revocations_not_read", reason=error.code.name)
+                log.warning("revocations_not_read", reason=error.code.name)
             except Exception:
-                _log.exception("revocations_not_read")
+                log.exception("revocations_not_read")
             await asyncio.sleep(_POLL_SECONDS)
 
 

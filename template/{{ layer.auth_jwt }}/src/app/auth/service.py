@@ -67,7 +67,8 @@ class Auth:
         wanted = _parsed_scope(scope) if scope else None
         await self._rate_limiter.check_login(email, context().client_address)
         user = await self._find(email)
-        verified = await self._passwords.verify(user and user.password_hash, password)
+        stored = None if user is None else user.password_hash
+        verified = await self._passwords.verify(stored, password)
         if user is None or not verified.matches or user.disabled:
             await self._refuse_login(user)
         new_hash = await self._passwords.hash(password) if verified.outdated else None
@@ -137,13 +138,8 @@ class Auth:
 
     async def revoke(self, token: str) -> None:
         """End the family of a refresh or access token (RFC 7009); an unknown token is no error."""
-        refresh_token = RefreshToken.parse(token)
         async with self._database.unit_of_work() as work:
-            if refresh_token is not None:
-                family = await TokenFamilies(work).with_handle(refresh_token.handle_hash)
-                family_id = family and family.id
-            else:
-                family_id = self._family_of(token)
+            family_id = await self._family_of(work, token)
             if family_id is not None and await self._revoke(work, family_id):
                 await audit(work, "auth.revoke", f"token_family/{family_id}")
                 auth_events.labels("revoke", "success").inc()
@@ -177,9 +173,13 @@ class Auth:
         await self._revocations.add([family_id])
         return alive
 
-    def _family_of(self, access_token: str) -> UUID | None:
+    async def _family_of(self, work: UnitOfWork, token: str) -> UUID | None:
+        refresh_token = RefreshToken.parse(token)
+        if refresh_token is not None:
+            family = await TokenFamilies(work).with_handle(refresh_token.handle_hash)
+            return None if family is None else family.id
         try:
-            return self._tokens.verify(access_token).family_id
+            return self._tokens.verify(token).family_id
         except AppError:
             return None
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from joserfc import jws, jwt
+from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, GuestProtocol
 
 from app.auth.authentication import invalid_credentials
 from app.auth.keys import ALGORITHM, new_key, parse_keys, public_jwk
@@ -88,7 +88,7 @@ class AccessTokens:
         """The public keys (RFC 7517), for other services that verify these tokens."""
         return {"keys": [public_jwk(key) for key in self._keys.values()]}
 
-    def _find_key(self, token: jws.GuestProtocol) -> ECKey:
+    def _find_key(self, token: GuestProtocol) -> ECKey:
         # Only this service issues these tokens, so that its own header is the only one accepted:
         # no other algorithm or type, and no key, URL or critical extension of the sender's.
         header = token.headers()

@@ -145,9 +145,7 @@ async def change_password(
     body: PasswordChange, service: ServiceDep, principal: PrincipalDep
 ) -> None:
     """Change the password; the account's other sessions end."""
-    await service.auth.accounts.change_password(
-        principal, body.current_password, body.new_password
-    )
+    await service.auth.accounts.change_password(principal, body.current_password, body.new_password)
 
 
 @public_router.get(

@@ -1,5 +1,6 @@
 """Accounts and tokens as JSON and as form parameters."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -88,19 +89,14 @@ class TokenOut(BaseModel):
     """RFC 6749 section 5.1. Each refresh token is for one use."""
 
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"]
     expires_in: Annotated[int, Field(description="Seconds that the access token lasts")]
     refresh_token: str
     scope: str
 
     @classmethod
     def of(cls, pair: TokenPair) -> Self:
-        return cls(
-            access_token=pair.access_token,
-            expires_in=pair.expires_in,
-            refresh_token=pair.refresh_token,
-            scope=pair.scope,
-        )
+        return cls.model_validate({**asdict(pair), "token_type": "Bearer"})
 
 
 class PasswordChange(BaseModel):

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
-    Index,
     LargeBinary,
     Select,
     Table,
@@ -94,9 +93,7 @@ class TokenFamilies:
 
     async def add(self, family: TokenFamily) -> None:
         scopes = None if family.scopes is None else " ".join(sorted(family.scopes))
-        await self._connection.execute(
-            insert(token_families), {**asdict(family), "scopes": scopes}
-        )
+        await self._connection.execute(insert(token_families), {**asdict(family), "scopes": scopes})
 
     async def with_handle(self, handle_hash: bytes) -> TokenFamily | None:
         query = select(token_families).where(token_families.c.handle_hash == handle_hash)
@@ -137,14 +134,14 @@ class TokenFamilies:
         )
         if keep is not None:
             query = query.where(token_families.c.id != keep)
-        done = await self._connection.execute(
+        ended = await self._connection.scalars(
             query.values(revoked_at=now).returning(token_families.c.id)
         )
-        return done.scalars().all()
+        return ended.all()
 
     async def revoked_since(self, moment: datetime) -> Sequence[UUID]:
         query = select(token_families.c.id).where(token_families.c.revoked_at >= moment)
-        return (await self._connection.execute(query)).scalars().all()
+        return (await self._connection.scalars(query)).all()
 
     async def prune(self, user_id: UUID, before: datetime) -> None:
         """Forget the account's families that expired before a time."""

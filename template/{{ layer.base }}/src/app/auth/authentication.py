@@ -1,4 +1,4 @@
-"""What every authentication model shares: the request it looks at, and how a bearer token is read."""
+"""What every authentication model shares: the request, and how a bearer token is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
