@@ -1,0 +1,1 @@
+"""What the tests, the matrix and the benchmarks share."""

