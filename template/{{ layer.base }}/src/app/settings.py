@@ -19,9 +19,10 @@ from app.queue.settings import QueueSettings
 
 
 class RuntimeSettings(SettingsGroup):
-    """Where the service runs."""
+    """Where the service runs, and which commit it was built from."""
 
     app_env: Environment = Environment.DEVELOPMENT
+    app_commit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from starlette.routing import Match
 from app.errors import AppError, ErrorCode, error_body
 from app.platform.context import context
 
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _BY_STATUS = {
     400: ErrorCode.MALFORMED_REQUEST,
     401: ErrorCode.UNAUTHENTICATED,
@@ -33,8 +34,10 @@ def error_response(error: AppError) -> Response:
     status = error.code.value.http_status
     headers = dict(error.headers)
     if status == 401 or error.challenge is not None:
-        challenge = error.challenge or ("invalid_token" if error.code is ErrorCode.TOKEN_EXPIRED else "")
-        headers.setdefault("WWW-Authenticate", f'Bearer error="{challenge}"' if challenge else "Bearer")
+        reason = error.challenge
+        if reason is None and error.code is ErrorCode.TOKEN_EXPIRED:
+            reason = "invalid_token"
+        headers.setdefault("WWW-Authenticate", f'Bearer error="{reason}"' if reason else "Bearer")
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     body = json.dumps(error_body(error, context().request_id), ensure_ascii=False)
@@ -50,6 +53,9 @@ async def handle_app_error(_request: Request, error: Exception) -> Response:
 async def handle_http_exception(request: Request, error: Exception) -> Response:
     """Exception handler for the framework's own 404, 405 and the like."""
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, AppError):
+        # FastAPI wraps whatever is raised while the body is read.
+        return error_response(error.__cause__)
     if error.status_code == 405:
         return _method_not_allowed(request)
     code = _BY_STATUS.get(error.status_code, ErrorCode.INTERNAL_ERROR)
@@ -57,18 +63,25 @@ async def handle_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _method_not_allowed(request: Request) -> Response:
-    """405 with every method of the path, where the router knows only the first route's.
+    """405 with every method of the path, where a router names those of the first route only.
 
     `OPTIONS` of a known path is answered here as well.
     """
-    methods = {"OPTIONS"}
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
-    if "GET" in methods:
-        methods.add("HEAD")
-    allow = {"Allow": ", ".join(sorted(methods))}
-    if request.method == "OPTIONS":
+    allow = {"Allow": ", ".join(allowed_methods(request))}
+    if request.scope["method"] == "OPTIONS":
         return Response(status_code=204, headers=allow)
     return error_response(AppError(ErrorCode.METHOD_NOT_ALLOWED, headers=allow))
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """The methods of the request's path, found by asking the routes for each."""
+    scope = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    found = {
+        method
+        for method in _METHODS
+        for route in request.app.routes
+        if route.matches({**scope, "method": method})[0] is Match.FULL
+    }
+    if "GET" in found:
+        found.add("HEAD")
+    return sorted({*found, "OPTIONS"})

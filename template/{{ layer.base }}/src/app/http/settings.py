@@ -25,6 +25,7 @@ class HttpSettings(SettingsGroup):
     `trusted_proxies` are the networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     `http_drain_delay_seconds` is how long the server still takes requests after SIGTERM, already
     not ready, so that load balancers notice; then `http_grace_period_seconds` starts to run.
+    `http_keep_alive_seconds` is to be longer than the idle time-out of the load balancer.
     """
 
     host: str = "127.0.0.1"
@@ -35,9 +36,11 @@ class HttpSettings(SettingsGroup):
     cors_allow_credentials: bool = False
     http_max_body_bytes: int = Field(1_048_576, ge=1)
     http_request_timeout_seconds: float = Field(10, gt=0)
+    http_receive_timeout_seconds: float = Field(30, gt=0)
+    http_keep_alive_seconds: int = Field(95, ge=0)
     http_max_in_flight: int = Field(200, ge=1)
     http_drain_delay_seconds: float = Field(0, ge=0)
-    http_grace_period_seconds: float = Field(20, ge=0)
+    http_grace_period_seconds: int = Field(20, ge=0)
     http_docs_enabled: bool | None = None
     http_debug: bool = False
 
@@ -46,8 +49,8 @@ class HttpSettings(SettingsGroup):
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             parts = urlsplit(origin)
-            whole = parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" == origin
-            if origin != "*" and not (whole and parts.netloc):
+            is_origin = parts.netloc and f"{parts.scheme}://{parts.netloc}" == origin
+            if origin != "*" and not (is_origin and parts.scheme in {"http", "https"}):
                 raise ValueError("every origin is * or scheme://host[:port], without a path")
         return origins
 

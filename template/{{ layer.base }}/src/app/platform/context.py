@@ -36,6 +36,7 @@ class RequestContext:
 _current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 set_context = _current.set
 reset_context = _current.reset
+current_context = _current.get
 
 
 def context() -> RequestContext:

@@ -55,7 +55,7 @@ class Health:
     async def report(self) -> HealthReport:
         """The state of every part; callers at the same time share one run."""
         loop = asyncio.get_running_loop()
-        if self._latest is None or self._latest.done() and loop.time() >= self._expires:
+        if self._latest is None or (self._latest.done() and loop.time() >= self._expires):
             self._latest = loop.create_task(self._run())
         # Shielded: a caller that gives up must not fail the others.
         report = await asyncio.shield(self._latest)

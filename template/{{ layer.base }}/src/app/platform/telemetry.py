@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import Field, SecretStr
 
@@ -47,28 +47,74 @@ class TelemetrySettings(SettingsGroup):
 
 
 _propagator = TraceContextTextMapPropagator()
+_nothing = nullcontext(trace.INVALID_SPAN)
 _provider: "TracerProvider | None" = None
 _tracer: trace.Tracer | None = None
 
 
-def configure_tracing(settings: TelemetrySettings, service_name: str, version: str) -> None:
+def configure_tracing(settings: TelemetrySettings) -> None:
     """Export spans by OTLP over HTTP from now on; without an endpoint nothing is loaded."""
-    raise NotImplementedError
+    global _provider, _tracer  # noqa: PLW0603
+    base = settings.otel_exporter_otlp_endpoint.rstrip("/")
+    endpoint = settings.otel_exporter_otlp_traces_endpoint or (base and f"{base}/v1/traces")
+    if settings.otel_sdk_disabled or not endpoint:
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.util.re import parse_env_headers
+
+    from app.project import NAME, VERSION
+
+    resource = {"service.name": NAME, "service.version": VERSION}
+    resource |= parse_env_headers(settings.otel_resource_attributes, liberal=True)
+    if settings.otel_service_name:
+        resource["service.name"] = settings.otel_service_name
+    headers = parse_env_headers(
+        settings.otel_exporter_otlp_headers.get_secret_value(), liberal=True
+    )
+    _provider = TracerProvider(sampler=_sampler(settings), resource=Resource.create(dict(resource)))
+    _provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, headers=headers or None))
+    )
+    trace.set_tracer_provider(_provider)
+    _tracer = _provider.get_tracer("app")
+
+
+def _sampler(settings: TelemetrySettings) -> "Sampler":
+    from opentelemetry.sdk.trace import sampling
+
+    name = settings.otel_traces_sampler
+    if name.endswith("traceidratio"):
+        root: Sampler = sampling.TraceIdRatioBased(settings.otel_traces_sampler_arg)
+    else:
+        root = sampling.ALWAYS_ON if name.endswith("always_on") else sampling.ALWAYS_OFF
+    return sampling.ParentBased(root) if name.startswith("parentbased") else root
 
 
 def shutdown() -> None:
-    """Send what is left, and stop. Blocks for at most a few seconds."""
-    raise NotImplementedError
+    """Send what is left, and stop. Blocks for a few seconds at most."""
+    global _provider, _tracer  # noqa: PLW0603
+    if _provider is not None:
+        _provider.shutdown()
+    _provider = _tracer = None
 
 
 def current_traceparent() -> str:
     """The W3C `traceparent` of the work in progress; empty outside of any."""
-    raise NotImplementedError
+    current = trace.get_current_span().get_span_context()
+    if not current.is_valid:
+        return ""
+    return f"00-{current.trace_id:032x}-{current.span_id:016x}-{current.trace_flags:02x}"
 
 
 def current_trace_ids() -> tuple[str, str]:
     """Trace id and span id of the work in progress in hexadecimal; empty outside of any."""
-    raise NotImplementedError
+    current = trace.get_current_span().get_span_context()
+    if not current.is_valid:
+        return "", ""
+    return f"{current.trace_id:032x}", f"{current.span_id:016x}"
 
 
 def span(
@@ -77,10 +123,57 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
     attributes: Attributes | None = None,
     traceparent: str | None = None,
+    tracestate: str = "",
+    recorded: bool = True,
 ) -> AbstractContextManager[Span]:
-    """A span around the block, child of the one in progress or of the given `traceparent`.
+    """A span around the block, child of the one in progress; nothing where that is not recorded.
+
+    With a `traceparent` it is the first span of a request or message here: it continues the trace
+    of the sender, or starts one where the text is empty or not valid. Where it is not recorded,
+    there still is a trace id for logs and for what goes out.
 
     Names and attributes follow OpenTelemetry's semantic conventions (`db.system.name`,
     `messaging.operation.name`, …) and hold no secrets or personal data.
     """
-    raise NotImplementedError
+    if traceparent is None:
+        current = trace.get_current_span()
+        unsampled = current.get_span_context().is_valid and not current.is_recording()
+        if _tracer is None or unsampled:
+            return _nothing
+        return _recording(_tracer, name, kind, attributes)
+    parent = otel_context.Context()
+    if traceparent:
+        carrier = {"traceparent": traceparent, "tracestate": tracestate}
+        parent = _propagator.extract(carrier, parent)
+    if _tracer is not None and recorded:
+        return _recording(_tracer, name, kind, attributes, parent)
+    sender = trace.get_current_span(parent).get_span_context()
+    if not sender.is_valid:
+        random = int.from_bytes(os.urandom(24))
+        sender = SpanContext(random >> 64, random & (1 << 64) - 1, is_remote=False)
+    return trace.use_span(NonRecordingSpan(sender))
+
+
+@contextmanager
+def _recording(
+    tracer: trace.Tracer,
+    name: str,
+    kind: SpanKind,
+    attributes: Attributes | None,
+    parent: otel_context.Context | None = None,
+) -> Iterator[Span]:
+    """A span that says which exception ended it, but not the exception's text."""
+    with tracer.start_as_current_span(
+        name,
+        parent,
+        kind,
+        attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as current:
+        try:
+            yield current
+        except BaseException as error:
+            current.set_attribute("error.type", type(error).__qualname__)
+            current.set_status(StatusCode.ERROR)
+            raise

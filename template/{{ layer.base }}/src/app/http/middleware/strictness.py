@@ -1,0 +1,88 @@
+"""Refuses requests that could mean two things, or that ask for what no endpoint offers."""
+
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import AppError, ErrorCode
+from app.http.errors import error_response
+from app.http.paths import OPERATIONS
+
+_SINGLE_HEADERS = frozenset({b"authorization", b"content-type", b"idempotency-key"})
+_DOCUMENTATION = "/docs"
+
+
+class StrictnessMiddleware:
+    """Addresses are UTF-8 without control characters, headers unambiguous, and JSON acceptable."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = _fault(scope) if scope["type"] == "http" else None
+        if error is None:
+            await self._app(scope, receive, send)
+        else:
+            await error_response(error)(scope, receive, send)
+
+
+def _fault(scope: Scope) -> AppError | None:
+    path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    if not (_is_plain(path) and _is_plain(scope["query_string"])):
+        return AppError(
+            ErrorCode.MALFORMED_REQUEST,
+            "The path or query holds control characters or is not UTF-8",
+        )
+    headers = scope["headers"]
+    names = {name for name, _ in headers}
+    if len(names) != len(headers):
+        for name in _SINGLE_HEADERS & names:
+            if sum(name == other for other, _ in headers) > 1:
+                return AppError(
+                    ErrorCode.MALFORMED_REQUEST, f"The header {name.decode()} is repeated"
+                )
+    if b"accept" in names:
+        accept = b",".join(value for name, value in headers if name == b"accept")
+        if not accepts_json(accept) and not _is_not_json(scope["path"]):
+            return AppError(ErrorCode.NOT_ACCEPTABLE)
+    return None
+
+
+def _is_plain(part: bytes) -> bool:
+    if b"%" in part:
+        part = unquote_to_bytes(part)
+    try:
+        text = part.decode()
+    except UnicodeDecodeError:
+        return False
+    return text.isprintable() or not any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
+
+
+def _is_not_json(path: str) -> bool:
+    return path in OPERATIONS or path.startswith(_DOCUMENTATION)
+
+
+@lru_cache(maxsize=256)
+def accepts_json(accept: bytes) -> bool:
+    """Whether an `Accept` header leaves room for JSON, or for a type that is written in it.
+
+    The most specific range that fits decides (RFC 9110 section 12.5.1), and `q=0` rules out.
+    """
+    best: dict[str, bool] = {}
+    for part in accept.decode("latin-1").lower().split(","):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        if not media:
+            continue
+        best[media] = not any(_rules_out(parameter) for parameter in parameters)
+    if any(wanted and media.endswith("+json") for media, wanted in best.items()):
+        return True
+    for media in ("application/json", "application/*", "*/*"):
+        if media in best:
+            return best[media]
+    return not best
+
+
+def _rules_out(parameter: str) -> bool:
+    name, _, value = parameter.partition("=")
+    return name.strip() == "q" and value.strip().strip("0") in ("", ".")

@@ -1,0 +1,135 @@
+"""Uvicorn, with the life cycle and the limits that a service in production needs.
+
+One process serves: an orchestrator runs several containers rather than one with several workers,
+so that metrics, limits and signals are those of a process.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from app.http.protocol import ServiceProtocol
+from app.http.settings import HttpSettings
+from app.platform.health import Health
+from app.platform.metrics import event_loop_lag
+
+log = structlog.get_logger()
+
+_LAG_SAMPLE_SECONDS = 0.5
+_TICKS_A_SWEEP = 10
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals alone, and closes connections that stall."""
+
+    def __init__(self, config: uvicorn.Config, receive_timeout: float) -> None:
+        super().__init__(config)
+        self._receive_timeout = receive_timeout
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_A_SWEEP == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, ServiceProtocol):
+                    connection.close_if_stalled(now, self._receive_timeout)
+        return await super().on_tick(counter)
+
+
+def run_server(app: ASGIApp, settings: HttpSettings, *, health: Health) -> None:
+    """Serve until SIGTERM or SIGINT; returns once the application has shut down.
+
+    The first signal makes the service not ready at once; after the drain delay no connection is
+    taken any more, requests in progress get the grace period, then they are cancelled, and the
+    application's lifespan ends. A second signal ends the process on the spot.
+    """
+    server = _server(app, settings)
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
+        async with _lag_sampled():
+            await server.serve()
+
+    def stop(number: signal.Signals) -> None:
+        if health.draining:
+            log.warning("stopping at once", signal=number.name)
+            os._exit(128 + number)
+        health.draining = True
+        log.info("draining", signal=number.name)
+        asyncio.get_running_loop().call_later(settings.http_drain_delay_seconds, end)
+
+    def end() -> None:
+        server.should_exit = True
+
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(serve())
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, settings: HttpSettings) -> AsyncIterator[None]:
+    """Serve inside of a process that has a life of its own, such as the worker's."""
+    server = _server(app, settings)
+    async with _lag_sampled():
+        running = asyncio.create_task(server.serve())
+        try:
+            await server.listening.wait()
+            yield
+        finally:
+            server.should_exit = True
+            await running
+
+
+def _server(app: ASGIApp, settings: HttpSettings) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http=ServiceProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=settings.http_keep_alive_seconds,
+            timeout_graceful_shutdown=settings.http_grace_period_seconds,
+        ),
+        settings.http_receive_timeout_seconds,
+    )
+
+
+@asynccontextmanager
+async def _lag_sampled() -> AsyncIterator[None]:
+    async def sample() -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_SAMPLE_SECONDS
+            await asyncio.sleep(_LAG_SAMPLE_SECONDS)
+            event_loop_lag.set(max(0.0, loop.time() - due))
+
+    sampler = asyncio.create_task(sample())
+    try:
+        yield
+    finally:
+        sampler.cancel()
+        with suppress(asyncio.CancelledError):
+            await sampler
