@@ -9,10 +9,10 @@ import sys
 import time
 from types import FrameType
 
-from dev import contract, error_catalogue
+from dev import api, contract, error_catalogue
 from dev.background import BACKGROUND
 from dev.environment import DATA, PROJECT, SCRIPTS, configured, provided
-from dev.processes import DevelopmentError, Place, answers, spawn, stop
+from dev.processes import DevelopmentError, Place, answers, await_end, guard, spawn
 
 
 def main() -> int:
@@ -48,48 +48,54 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         error_catalogue.rewrite()
         return 0
     with provided(Place(DATA, durable=True), configured()) as environment:
+        port = int(environment.get("PORT", "8000"))
         match arguments.command:
             case "run":
-                return _run(environment)
+                return _run(environment, port)
             case "exec":
                 return _execute(arguments.arguments, environment)
             case "env":
                 return _print_environment(environment)
             case name:
-                return _execute([*BACKGROUND[name]], _second(environment))
+                return _execute([*BACKGROUND[name]], _beside(environment, port))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _second(environment: dict[str, str]) -> dict[str, str]:
-    """A second process of the service listens beside the first."""
-    return {**environment, "PORT": str(int(environment.get("PORT", "8000")) + 1)}
+def _beside(environment: dict[str, str], port: int) -> dict[str, str]:
+    """The environment of a process that listens on the next free port."""
+    free = next(candidate for candidate in range(port + 1, 65536) if not answers(candidate))
+    return {**environment, "PORT": str(free)}
 
 
-def _run(environment: dict[str, str]) -> int:
-    port = int(environment.get("PORT", "8000"))
+def _run(environment: dict[str, str], port: int) -> int:
     if answers(port):
         raise DevelopmentError(f"Port {port} is in use: stop what listens there, or set PORT")
-    subprocess.run([SCRIPTS / "app", "migrate", "upgrade"], env=environment, check=True)
-    commands = {"serve": ("app", "serve"), **BACKGROUND}
-    processes = []
+    if subprocess.run(
+        [SCRIPTS / "app", "migrate", "upgrade"], env=environment, check=False
+    ).returncode:
+        raise DevelopmentError("The database cannot be migrated")
+    serve = spawn([SCRIPTS / "app", "serve"], env=environment, cwd=PROJECT)
+    processes = [serve]
     try:
-        for name, (program, *rest) in commands.items():
-            env = environment if name == "serve" else _second(environment)
-            processes.append(spawn([SCRIPTS / program, *rest], env=env, cwd=PROJECT))
         while not answers(port):
             _check(processes)
             time.sleep(0.05)
-        print(f"\nServing on http://127.0.0.1:{port} (docs: /docs). Ctrl-C stops it.\n", flush=True)
+        for program, *rest in BACKGROUND.values():
+            command = [str(SCRIPTS / program), *rest]
+            processes.append(spawn(command, env=_beside(environment, port), cwd=PROJECT))
+        print(f"\n{api.WELCOME.format(port=port)} Ctrl-C ends it.\n", flush=True)
         while True:
             _check(processes)
             time.sleep(0.2)
     finally:
-        for process in processes:
-            if process.poll() is None:
-                stop(process)
+        running = [process for process in processes if process.poll() is None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            await_end(process)
 
 
 def _check(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -99,10 +105,19 @@ def _check(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _execute(arguments: list[str], environment: dict[str, str]) -> int:
+    """Run in the foreground, where the command gets Ctrl-C from the terminal itself."""
     if arguments[:1] == ["--"]:
         del arguments[0]
     path = f"{SCRIPTS}{os.pathsep}{environment.get('PATH', '')}"
-    return subprocess.run(arguments, env={**environment, "PATH": path}, check=False).returncode
+    process = subprocess.Popen(arguments, env={**environment, "PATH": path})
+    guard().watch(process.pid, signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            await_end(process)
 
 
 def _print_environment(environment: dict[str, str]) -> int:

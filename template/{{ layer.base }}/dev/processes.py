@@ -90,6 +90,11 @@ def spawn(
 def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals = signal.SIGTERM) -> int:
     """End the process and return its exit status; it is killed when it takes too long."""
     process.send_signal(stop_signal)
+    return await_end(process)
+
+
+def await_end(process: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process that has been told to end; it is killed if it takes too long."""
     try:
         status = process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
