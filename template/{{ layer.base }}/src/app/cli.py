@@ -11,7 +11,6 @@ from app.platform import audit_cli as audit
 from app.platform.configuration import ConfigurationError
 from app.platform.logging import configure_logging
 from app.platform.telemetry import configure_tracing
-from app.project import NAME, VERSION
 from app.queue import cli as queue
 from app.settings import Settings
 from app.transport import cli as transport
@@ -27,7 +26,7 @@ def serve() -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
     settings = Settings.load()
     configure_logging(settings.log, settings.runtime.app_env)
-    configure_tracing(settings.telemetry, NAME, VERSION)
+    configure_tracing(settings.telemetry)
     serve_transport(settings)
 
 
