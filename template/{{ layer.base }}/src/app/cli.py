@@ -7,7 +7,6 @@ import typer
 from app.auth import cli as auth
 from app.db import cli as db
 from app.errors import AppError
-from app.platform import audit_cli as audit
 from app.platform.configuration import ConfigurationError
 from app.platform.logging import configure_logging
 from app.platform.telemetry import configure_tracing
@@ -30,7 +29,7 @@ def serve() -> None:
     serve_transport(settings)
 
 
-for part in (queue, db, auth, audit, transport):
+for part in (queue, db, auth, transport):
     part.register(cli)
 
 

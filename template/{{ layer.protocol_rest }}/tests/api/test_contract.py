@@ -1,0 +1,37 @@
+"""The service does what its OpenAPI document says, for whatever Schemathesis thinks of."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.accounts import sign_in
+from tests.support.paths import VERSION_HEADERS
+from tests.support.service import Service, run_command
+
+EXAMPLES = os.environ.get("CONTRACT_EXAMPLES", "3")
+
+
+def test_schemathesis_has_no_finding(service: Service, tmp_path: Path) -> None:
+    users = {name: {**VERSION_HEADERS, **sign_in(service)} for name in ("one", "two")}
+    document = run_command("openapi", env=service.environment).stdout
+    (tmp_path / "openapi.json").write_text(document)
+    (tmp_path / "users.json").write_text(json.dumps({"auth": [_user(*u) for u in users.items()]}))
+    (tmp_path / "schemathesis.toml").write_text(
+        '[auth.wfc]\npath = "users.json"\nuser = "one"\npeers = ["one", "two"]\n'
+    )
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        *("run", "openapi.json", "--url", service.url, "--checks", "all"),
+        *("--max-examples", EXAMPLES, "--no-color", "--exclude-operation-id", "revokeAllTokens"),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _user(name: str, headers: dict[str, str]) -> dict[str, object]:
+    return {
+        "name": name,
+        "fixedHeaders": [{"name": key, "value": value} for key, value in headers.items()],
+    }
