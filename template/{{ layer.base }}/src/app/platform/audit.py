@@ -15,11 +15,14 @@ __all__ = ["AuditEvent", "audit"]
 async def audit(
     work: UnitOfWork,
     action: str,
-    object: str,
+    target: str,
     outcome: Outcome = "success",
     principal: Principal | None = None,
 ) -> None:
-    """Append an event about the current request; `principal` where it is not the context's own."""
+    """Append what the current request has done to `target`, which reads `<kind>/<id>`.
+
+    `principal` is the one who acts, where the context does not know them yet.
+    """
     current = context()
     actor = principal or current.principal
     scopes = None if actor is None or actor.scopes is None else tuple(sorted(actor.scopes))
@@ -30,7 +33,7 @@ async def audit(
             actor="" if actor is None else actor.subject,
             actor_kind="anonymous" if actor is None else actor.kind,
             action=action,
-            object=object,
+            object=target,
             outcome=outcome,
             request_id=current.request_id,
             client_address=current.client_address,

@@ -1,5 +1,6 @@
 """One line of the audit trail."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -25,4 +26,4 @@ class AuditEvent:
     outcome: Outcome
     request_id: str
     client_address: str
-    scopes: tuple[str, ...] | None
+    scopes: Sequence[str] | None

@@ -1,30 +1,164 @@
-"""How SQLAlchemy talks to PostgreSQL; the one module that knows the engine."""
+"""How the service talks to PostgreSQL; no other module but the settings knows the engine."""
 
-from typing import NamedTuple
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
+import asyncpg
+from sqlalchemy import Boolean, ColumnElement, DateTime, Dialect, Numeric, event, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.settings import DatabaseSettings
 from app.errors import ErrorCode
 
+SYSTEM = "postgresql"
+DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+Json = JSONB
+Money = Numeric()
+UtcDateTime = DateTime(timezone=True)
+
+# The client gives up a little later than the server, whose own error says more.
+CLIENT_MARGIN_SECONDS = 0.3
+PING_AFTER_IDLE_SECONDS = 5.0
+RECYCLE_SECONDS = 1800
+SETTLE_SECONDS = 0.5
+
 
 class Engines(NamedTuple):
-    """`read` runs each statement on its own, `write` in a transaction."""
+    """The pools for reading and for writing, here one and the same, and how to begin writing."""
 
     read: AsyncEngine
     write: AsyncEngine
+    begin: str
 
 
 def create_engines(settings: DatabaseSettings) -> Engines:
-    url = settings.database_url.get_secret_value()
-    write = create_async_engine(
-        "postgresql+asyncpg://" + url.partition("://")[2],
-        pool_size=settings.db_pool_size,
+    """The pool; to SQLAlchemy in autocommit, since the unit of work begins and commits."""
+    timeout = f"{settings.db_statement_timeout_seconds * 1000:.0f}"
+    connect_args: dict[str, Any] = {
+        "dsn": settings.database_url.get_secret_value(),
+        "timeout": settings.db_connect_timeout_seconds,
+        "command_timeout": settings.db_statement_timeout_seconds + CLIENT_MARGIN_SECONDS,
+    }
+    begin = "BEGIN"
+    if settings.db_transaction_pooling:
+        # Each transaction may meet another server, so that nothing can be kept on one: neither
+        # prepared statements, which an empty name avoids, nor settings.
+        connect_args["statement_cache_size"] = 0
+        connect_args["prepared_statement_cache_size"] = 0
+        connect_args["prepared_statement_name_func"] = str
+        begin += f"; SET LOCAL statement_timeout = {timeout}"
+    else:
+        connect_args["server_settings"] = {
+            "idle_in_transaction_session_timeout": "60s",
+            "jit": "off",
+            "statement_timeout": timeout,
+        }
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        connect_args=connect_args,
+        isolation_level="AUTOCOMMIT",
         max_overflow=0,
+        pool_recycle=RECYCLE_SECONDS,
+        pool_reset_on_return=None,
+        pool_size=settings.db_pool_size,
         pool_timeout=settings.db_pool_timeout_seconds,
+        pool_use_lifo=True,
     )
-    return Engines(write.execution_options(isolation_level="AUTOCOMMIT"), write)
+
+    async def ping(driver: Driver) -> None:
+        await driver.execute("", timeout=settings.db_connect_timeout_seconds)
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def note_time(_connection: object, entry: ConnectionPoolEntry) -> None:
+        entry.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def refuse_lost(connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        # A server that goes away says so, which costs nothing to notice. What a silent network
+        # has swallowed takes a ping to find out, and only after a pause.
+        driver: Driver = connection.driver_connection
+        if driver.is_closed():
+            raise DisconnectionError
+        now = time.monotonic()
+        if now - entry.info.get("used_at", now) > PING_AFTER_IDLE_SECONDS:
+            try:
+                connection.run_async(ping)
+            except (*DRIVER_ERRORS, OSError) as error:
+                driver.terminate()
+                raise DisconnectionError from error
+
+    return Engines(engine, engine, begin)
+
+
+async def execute(driver: Driver, sql: str) -> None:
+    """Run a command without parameters."""
+    await driver.execute(sql)
+
+
+async def fetch(driver: Driver, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+    """Run a statement and return its rows."""
+    return await driver.fetch(sql, *arguments)
+
+
+async def run_many(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run a statement for each row of arguments, in one round trip."""
+    await driver.executemany(sql, rows)
+
+
+async def commit(driver: Driver) -> None:
+    """Commit the transaction, which an error that somebody ignored would have turned back."""
+    if await driver.execute("COMMIT") != "COMMIT":
+        raise RuntimeError("a statement of the unit of work failed, and its error was ignored")
+
+
+async def settle(driver: Driver, *, interrupted: bool) -> None:
+    """Roll back what is open, and close a connection that cannot be used again.
+
+    `interrupted` says that a running statement was given up: asyncpg then asks the server to
+    cancel it, and the next command on the connection waits until that is done.
+    """
+    if driver.is_closed():
+        return
+    try:
+        async with asyncio.timeout(SETTLE_SECONDS):
+            if interrupted:
+                await driver.execute("")
+            if driver.is_in_transaction():
+                await driver.execute("ROLLBACK")
+    except (*DRIVER_ERRORS, OSError):
+        driver.terminate()
+
+
+def try_lock(number: ColumnElement[int]) -> ColumnElement[bool]:
+    """Takes a lock that ends with the transaction; false while another transaction has it."""
+    return func.pg_try_advisory_xact_lock(number, type_=Boolean)
+
+
+# Class 23: the data forbid it. Class 40: another transaction won.
+_CONFLICT = ("23503", "23505", "23P01", "40001", "40P01")
+_TOO_SLOW = ("25P03", "55P03", "57014")
+# Classes 08, 53, 57P and 58: no connection, no resources, shutting down, system error. A server
+# that is read-only (25006) or changes its schema (0A000, for cached plans) is so for a moment.
+_UNAVAILABLE = ("08", "53", "57P", "58", "25006", "0A000")
 
 
 def error_code(error: Exception) -> ErrorCode | None:
-    return ErrorCode.DEPENDENCY_UNAVAILABLE
+    """What an error of the driver means to a caller; None where it is a fault of the service."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state: str = getattr(cause, "sqlstate", None) or ""
+    if isinstance(cause, TimeoutError) or state in _TOO_SLOW:
+        return ErrorCode.DEADLINE_EXCEEDED
+    if state in _CONFLICT:
+        return ErrorCode.CONFLICT
+    if isinstance(cause, OSError) or state.startswith(_UNAVAILABLE) or "clos" in str(cause):
+        return ErrorCode.DEPENDENCY_UNAVAILABLE
+    return None

@@ -1,21 +1,38 @@
-"""The store of the audit trail: append-only, which triggers enforce."""
+"""The store of the audit trail: append-only, which the database itself enforces."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Index, Table, Text, Uuid, delete, insert, select
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    insert,
+    select,
+)
 
-from app.db.schema import UtcDateTime, metadata
+from app.db.schema import Json, UtcDateTime, metadata
+from app.db.statement import Statement
 from app.db.unit_of_work import UnitOfWork
 from app.platform.audit_event import AuditEvent
 
+RETENTION = timedelta(days=90)
+
+# Triggers refuse every change, and the deletion of what is younger than the retention.
 audit_events = Table(
     "audit_events",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False, index=True),
     Column("actor", Text, nullable=False),
     Column("actor_kind", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -23,9 +40,11 @@ audit_events = Table(
     Column("outcome", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("client_address", Text, nullable=False),
-    Column("scopes", JSON(none_as_null=True)),
-    Index(None, "occurred_at"),
+    Column("scopes", Json(none_as_null=True)),
+    CheckConstraint("actor_kind IN ('user', 'machine', 'anonymous')", name="actor_kind"),
+    CheckConstraint("outcome IN ('success', 'failure')", name="outcome"),
     Index(None, "actor", "id"),
+    Index(None, "action", "id"),
     Index(None, "object", "id"),
 )
 
@@ -39,31 +58,49 @@ class AuditFilters:
     object: str | None = None
 
 
+_ADD = Statement(insert(audit_events))
+_PRUNE = Statement(
+    delete(audit_events)
+    .where(audit_events.c.occurred_at < bindparam("before"))
+    .returning(audit_events.c.id)
+)
+
+
+@cache
+def _page(filters: frozenset[str], *, after: bool) -> Statement:
+    # Ids are ordered by time, and serve as the sort key.
+    query = select(audit_events).order_by(audit_events.c.id.desc())
+    for name in sorted(filters):
+        query = query.where(audit_events.c[name] == bindparam(name))
+    if after:
+        query = query.where(audit_events.c.id < bindparam("after"))
+    return Statement(query.limit(bindparam("limit", type_=Integer)))
+
+
 class AuditLog:
     """The audit trail as seen from one unit of work."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self._connection = work.connection
+        self._work = work
 
     async def append(self, event: AuditEvent) -> None:
-        await self._connection.execute(insert(audit_events), asdict(event))
+        """Add an event."""
+        await self._work.fetch(_ADD, **asdict(event))
 
     async def page(
         self, after: UUID | None, limit: int, filters: AuditFilters
     ) -> Sequence[AuditEvent]:
-        """The newest events first; `after` is the id of the last event of the page before."""
-        query = select(audit_events).order_by(audit_events.c.id.desc()).limit(limit)
-        if after is not None:
-            query = query.where(audit_events.c.id < after)
-        for name, value in asdict(filters).items():
-            if value is not None:
-                query = query.where(audit_events.c[name] == value)
-        rows = await self._connection.execute(query)
-        return [AuditEvent(**row) for row in rows.mappings()]
+        """Events, the newest first; `after` is the id of the last one of the page before."""
+        wanted = {name: value for name, value in asdict(filters).items() if value is not None}
+        statement = _page(frozenset(wanted), after=after is not None)
+        rows = await self._work.fetch(statement, after=after, limit=limit, **wanted)
+        return [AuditEvent(*row) for row in rows]
 
     async def prune(self, before: datetime) -> int:
-        """Delete the events before a time, 90 days ago or earlier; returns how many."""
-        done = await self._connection.execute(
-            delete(audit_events).where(audit_events.c.occurred_at < before)
-        )
-        return done.rowcount
+        """Delete the events before a time; returns how many.
+
+        Raises ValueError for a time within the retention of 90 days.
+        """
+        if before > datetime.now(UTC) - RETENTION:
+            raise ValueError("audit events are kept for at least 90 days")
+        return len(await self._work.fetch(_PRUNE, before=before))

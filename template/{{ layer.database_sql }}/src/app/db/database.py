@@ -1,26 +1,27 @@
-"""The pool of connections, and units of work on it."""
+"""The pool of connections, and the one place that commits."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
-from sqlalchemy import text
+from sqlalchemy import ExceptionContext, PoolProxiedConnection, QueuePool, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from app.db import engine
 from app.db.settings import DatabaseSettings
-from app.db.unit_of_work import UnitOfWork
-from app.errors import AppError
+from app.db.statement import Statement
+from app.db.unit_of_work import UnitOfWork, unreachable
+from app.errors import AppError, ErrorCode
 
-log = structlog.get_logger()
+_PING = Statement(text("SELECT 1"))
 
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """How many connections are open and busy, open and idle, and allowed."""
+    """How many connections are in use, open and idle, and allowed."""
 
     used: int
     idle: int
@@ -28,59 +29,93 @@ class PoolStatus:
 
 
 class Database:
-    """The service's database. Connects when first used."""
+    """The service's database. Connects when first used, and again once it was lost."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._engines = engine.create_engines(settings)
+        self._pools = {self._engines.read, self._engines.write}
+        self._settling: set[asyncio.Task[None]] = set()
+        for pool in self._pools:
+            event.listen(pool.sync_engine, "handle_error", _on_error)
 
     @asynccontextmanager
     async def unit_of_work(self, *, read_only: bool = False) -> AsyncGenerator[UnitOfWork]:
         """One transaction: commits at the end, rolls back on any exception and on cancellation.
 
-        `read_only` promises that nothing is written, and costs less: each statement then sees the
-        database as it is when the statement starts.
+        `read_only` promises to write nothing, and saves the transaction: each statement sees the
+        database as it is at that moment.
 
         Raises AppError: DEPENDENCY_UNAVAILABLE when the database is away, DEADLINE_EXCEEDED when
-        a statement took too long, CONFLICT when the data forbid the change or another transaction
+        a statement took too long, CONFLICT when the data forbid a change or another transaction
         won.
         """
-        chosen = self._engines.read if read_only else self._engines.write
+        pool = self._engines.read if read_only else self._engines.write
+        pooled = await self._connect(pool)
+        work = UnitOfWork(pool, pooled)
         try:
-            async with chosen.connect() as connection:
-                work = UnitOfWork(connection)
-                try:
-                    yield work
-                    await connection.commit()
-                finally:
-                    for ended in work._on_end:
-                        ended()
-        except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
-            code = engine.error_code(error)
-            if code is None:
-                raise
-            raise AppError(code) from error
-        for callback in work._after_commit:
-            try:
-                await callback()
-            except Exception:
-                log.exception("after_commit_failed")
+            if read_only:
+                yield work
+            else:
+                await engine.execute(work.driver, self._engines.begin)
+                yield work
+                await engine.commit(work.driver)
+        except BaseException as error:
+            await self._settle(work.driver, pooled, error)
+            if isinstance(error, (DBAPIError, *engine.DRIVER_ERRORS)):
+                code = engine.error_code(error)
+                if code is not None:
+                    raise AppError(code) from error
+            raise
+        await greenlet_spawn(pooled.close)
+        await work.committed()
 
     async def ping(self) -> None:
         """Raise AppError unless the database answers."""
         async with self.unit_of_work(read_only=True) as work:
-            await work.connection.execute(text("SELECT 1"))
+            await work.fetch(_PING)
 
     def pool_status(self) -> PoolStatus:
-        """The state of the pool, for metrics and health."""
-        pools = {id(e.pool): e.pool for e in (self._engines.read, self._engines.write)}.values()
-        queues = [pool for pool in pools if isinstance(pool, QueuePool)]
+        """The state of the pool, for metrics."""
+        queues = [pool.pool for pool in self._pools if isinstance(pool.pool, QueuePool)]
         return PoolStatus(
-            used=sum(pool.checkedout() for pool in queues),
-            idle=sum(pool.checkedin() for pool in queues),
-            maximum=sum(pool.size() for pool in queues),
+            used=sum(queue.checkedout() for queue in queues),
+            idle=sum(queue.checkedin() for queue in queues),
+            maximum=sum(queue.size() for queue in queues),
         )
 
     async def aclose(self) -> None:
-        """Close every connection."""
-        await self._engines.write.dispose()
-        await self._engines.read.dispose()
+        """Close every connection, after those in use are given back."""
+        await asyncio.gather(*self._settling, return_exceptions=True)
+        for pool in self._pools:
+            await pool.dispose()
+
+    async def _connect(self, pool: AsyncEngine) -> PoolProxiedConnection:
+        try:
+            return await pool.raw_connection()
+        except Exception as error:
+            raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE) from error
+
+    async def _settle(
+        self, driver: engine.Driver, pooled: PoolProxiedConnection, error: BaseException
+    ) -> None:
+        """Give a connection back after an error, whatever happens to the caller meanwhile."""
+        given_up = not isinstance(error, Exception) or isinstance(error.__cause__, TimeoutError)
+
+        async def settle() -> None:
+            try:
+                await engine.settle(driver, interrupted=given_up)
+            finally:
+                await greenlet_spawn(pooled.close)
+
+        task = asyncio.create_task(settle())
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        await asyncio.shield(task)
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """Keep SQLAlchemy from closing connections by its own rules: `settle` decides."""
+    context.is_disconnect = False
+    error = context.original_exception
+    if isinstance(error, OSError):
+        raise unreachable(error) from error

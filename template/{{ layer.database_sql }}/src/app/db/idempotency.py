@@ -1,18 +1,40 @@
 """The store of idempotency keys, written in the transaction of the effect."""
 
-from sqlalchemy import Column, LargeBinary, Table
+from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, bindparam, delete, insert, select
+
+from app.db import engine
 from app.db.schema import UtcDateTime, metadata
+from app.db.statement import Statement
 from app.db.unit_of_work import UnitOfWork
+from app.errors import AppError, ErrorCode
 from app.platform.idempotency import IdempotencyKey
+
+RETRY_AFTER_SECONDS = 1
 
 idempotency_records = Table(
     "idempotency_records",
     metadata,
-    Column("key_hash", LargeBinary, primary_key=True),
+    Column("key_digest", LargeBinary, primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("result", LargeBinary, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+_record = idempotency_records.c
+_LOCK = Statement(select(engine.try_lock(bindparam("number", type_=BigInteger))))
+_FIND = Statement(
+    select(_record.fingerprint, _record.result, _record.expires_at).where(
+        _record.key_digest == bindparam("digest")
+    )
+)
+_ADD = Statement(insert(idempotency_records))
+_FORGET = Statement(delete(idempotency_records).where(_record.key_digest == bindparam("digest")))
+_PRUNE = Statement(
+    delete(idempotency_records)
+    .where(_record.expires_at <= bindparam("now"))
+    .returning(_record.key_digest)
 )
 
 
@@ -26,14 +48,33 @@ class IdempotencyRecords:
         """The stored result of the key; None when this unit of work is to produce it.
 
         Raises AppError: IDEMPOTENCY_IN_PROGRESS while another unit of work has the key,
-        IDEMPOTENCY_KEY_REUSED when it belongs to another request.
+        IDEMPOTENCY_KEY_REUSED when it stands for another request.
         """
-        raise NotImplementedError
+        digest = key.digest()
+        # The lock comes before the look, or else a record committed in between would be missed.
+        [[locked]] = await self._work.fetch(_LOCK, number=int.from_bytes(digest[:8], signed=True))
+        if not locked:
+            raise AppError(ErrorCode.IDEMPOTENCY_IN_PROGRESS, retry_after=RETRY_AFTER_SECONDS)
+        for fingerprint, result, expires_at in await self._work.fetch(_FIND, digest=digest):
+            if expires_at <= datetime.now(UTC):
+                await self._work.fetch(_FORGET, digest=digest)
+            elif fingerprint != key.fingerprint:
+                raise AppError(ErrorCode.IDEMPOTENCY_KEY_REUSED)
+            else:
+                stored: bytes = result
+                return stored
+        return None
 
     async def complete(self, key: IdempotencyKey, result: bytes, ttl: int) -> None:
-        """Store the result for `ttl` seconds."""
-        raise NotImplementedError
+        """Store the result for `ttl` seconds; the key must have been claimed."""
+        await self._work.fetch(
+            _ADD,
+            key_digest=key.digest(),
+            fingerprint=key.fingerprint,
+            result=result,
+            expires_at=datetime.now(UTC) + timedelta(seconds=ttl),
+        )
 
     async def prune(self) -> int:
-        """Delete expired records; returns how many."""
-        raise NotImplementedError
+        """Delete what has expired; returns how many records that were."""
+        return len(await self._work.fetch(_PRUNE, now=datetime.now(UTC)))

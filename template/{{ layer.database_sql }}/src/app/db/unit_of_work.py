@@ -1,22 +1,55 @@
-"""One transaction, and what is to happen when it has ended."""
+"""One transaction, as stores see it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import structlog
+from sqlalchemy import Connection, PoolProxiedConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import engine
+from app.db.statement import Statement
+from app.errors import AppError, ErrorCode
+
+log = structlog.get_logger()
 
 
 class UnitOfWork:
-    """One transaction on one connection; stores take it and never commit.
+    """One transaction on one connection. Stores take it and never commit.
 
     Made by `Database.unit_of_work()` only, which commits it.
     """
 
-    __slots__ = ("_after_commit", "_on_end", "connection")
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self.connection = connection
+    def __init__(self, pool: AsyncEngine, pooled: PoolProxiedConnection) -> None:
+        driver = pooled.driver_connection
+        assert driver is not None
+        self.driver: engine.Driver = driver
+        self._pool = pool
+        self._pooled = pooled
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
-        self._on_end: list[Callable[[], None]] = []
+
+    @cached_property
+    def connection(self) -> AsyncConnection:
+        """The transaction for SQLAlchemy Core; not to be closed, committed or rolled back."""
+        return AsyncConnection(self._pool, Connection(self._pool.sync_engine, self._pooled))
+
+    async def fetch(self, statement: Statement, **values: Any) -> Sequence[Any]:
+        """Run a statement; the rows that it returns, in the types of its columns."""
+        arguments = statement.arguments(values)
+        try:
+            found = await engine.fetch(self.driver, statement.sql, arguments)
+        except OSError as error:
+            raise unreachable(error) from error
+        return statement.rows(found)
+
+    async def run_many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement once for each row of values."""
+        arguments = [statement.arguments(row) for row in rows]
+        try:
+            await engine.run_many(self.driver, statement.sql, arguments)
+        except OSError as error:
+            raise unreachable(error) from error
 
     def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Run the callback once the transaction is committed and its connection given back.
@@ -25,6 +58,15 @@ class UnitOfWork:
         """
         self._after_commit.append(callback)
 
-    def on_end(self, callback: Callable[[], None]) -> None:
-        """Call the callback as soon as the transaction is over, committed or not."""
-        self._on_end.append(callback)
+    async def committed(self) -> None:
+        """For `Database`: run the callbacks."""
+        for callback in self._after_commit:
+            try:
+                await callback()
+            except Exception:
+                log.exception("after_commit_failed")
+
+
+def unreachable(error: OSError) -> AppError:
+    """What the loss of a connection, or a timeout, means to a caller."""
+    return AppError(engine.error_code(error) or ErrorCode.DEPENDENCY_UNAVAILABLE)

@@ -1,30 +1,174 @@
-"""How SQLAlchemy talks to SQLite; the one module that knows the engine."""
+"""How the service talks to SQLite; no other module but the settings knows the engine."""
 
-from typing import NamedTuple
+import sqlite3
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
+import aiosqlite
+from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, Text, event, true
+from sqlalchemy.dialects.sqlite.aiosqlite import dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator
 
 from app.db.settings import DatabaseSettings
 from app.errors import ErrorCode
 
+SYSTEM = "sqlite"
+DIALECT: Dialect = dialect()
+DRIVER_ERRORS = (sqlite3.Error,)
+Driver = aiosqlite.Connection
+
+Json = JSON
+# Often enough to end a slow statement in time, and too seldom to cost anything.
+STEPS_BETWEEN_CHECKS = 50_000
+
+
+class _UtcDateTime(TypeDecorator[datetime]):
+    """A moment as text of one width and zone, so that it sorts."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return value and value.replace(tzinfo=UTC)
+
+
+class _Money(TypeDecorator[Decimal]):
+    """An exact decimal as text; SQLite knows floats only, so let Python calculate."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, _dialect: Dialect) -> str | None:
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+Money = _Money()
+UtcDateTime = _UtcDateTime()
+
 
 class Engines(NamedTuple):
-    """`read` runs each statement on its own, `write` in a transaction."""
+    """Many readers, and one writer whom the others await; and how to begin writing."""
 
     read: AsyncEngine
     write: AsyncEngine
+    begin: str
 
 
 def create_engines(settings: DatabaseSettings) -> Engines:
-    url = settings.database_url.get_secret_value()
-    write = create_async_engine(
-        "sqlite+aiosqlite:" + url.partition(":")[2],
-        pool_size=1,
+    """The pools; to SQLAlchemy in autocommit, since the unit of work begins and commits."""
+    return Engines(
+        read=_engine(settings, settings.db_pool_size, "PRAGMA query_only = ON"),
+        write=_engine(settings, 1, "PRAGMA journal_mode = WAL"),
+        begin="BEGIN IMMEDIATE",
+    )
+
+
+def _engine(settings: DatabaseSettings, size: int, *pragmas: str) -> AsyncEngine:
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{settings.path}",
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": settings.db_busy_timeout_seconds},
         max_overflow=0,
+        pool_reset_on_return=None,
+        pool_size=size,
         pool_timeout=settings.db_pool_timeout_seconds,
     )
-    return Engines(write, write)
+
+    async def prepare(driver: Driver) -> None:
+        started = time.monotonic()
+
+        def start(_sql: str) -> None:
+            nonlocal started
+            started = time.monotonic()
+
+        def expired() -> bool:
+            return time.monotonic() - started > settings.db_statement_timeout_seconds
+
+        for pragma in ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF", *pragmas):
+            await driver.execute_fetchall(pragma)
+        await driver.set_trace_callback(start)
+        await driver.set_progress_handler(expired, STEPS_BETWEEN_CHECKS)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _entry: object) -> None:
+        connection.run_async(prepare)
+
+    return engine
+
+
+async def execute(driver: Driver, sql: str) -> None:
+    """Run a command without parameters."""
+    await driver.execute_fetchall(sql)
+
+
+async def fetch(driver: Driver, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+    """Run a statement and return its rows."""
+    return list(await driver.execute_fetchall(sql, arguments))
+
+
+async def run_many(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run a statement for each row of arguments."""
+    await driver.executemany(sql, rows)
+
+
+async def commit(driver: Driver) -> None:
+    """Commit the transaction."""
+    await driver.execute_fetchall("COMMIT")
+
+
+async def settle(driver: Driver, *, interrupted: bool) -> None:
+    """Roll back what is open; `interrupted` says that a running statement was given up."""
+    if interrupted:
+        await driver.interrupt()
+        # Waits until the thread of the connection has come to the end of that statement.
+        await driver.execute_fetchall("SELECT 1")
+    if driver.in_transaction:
+        await driver.execute_fetchall("ROLLBACK")
+
+
+def try_lock(_number: ColumnElement[int]) -> ColumnElement[bool]:
+    """Takes a lock that ends with the transaction; at hand always, as there is but one writer."""
+    return true()
+
+
+_CONFLICT = (
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+)
+_UNAVAILABLE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+)
 
 
 def error_code(error: Exception) -> ErrorCode | None:
-    return ErrorCode.DEPENDENCY_UNAVAILABLE
+    """What an error of the driver means to a caller; None where it is a fault of the service."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code: int = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    primary = code & 0xFF
+    if isinstance(cause, TimeoutError) or primary == sqlite3.SQLITE_INTERRUPT:
+        return ErrorCode.DEADLINE_EXCEEDED
+    if code in _CONFLICT:
+        return ErrorCode.CONFLICT
+    if isinstance(cause, OSError) or primary in _UNAVAILABLE:
+        return ErrorCode.DEPENDENCY_UNAVAILABLE
+    return None
