@@ -1,0 +1,126 @@
+"""The checks of a rendered project: each says which files it depends on, and how it is run.
+
+To add one, append a `Check` to `CHECKS`. It runs once for each distinct set of the files it is
+concerned with, in a copy of a project that has them, and its result is kept until one of them, the
+tools or this package change.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import IO
+
+from tests.support.snapshot import ROOT
+
+TIMEOUT_SECONDS = 20 * 60
+
+
+class FaultError(Exception):
+    """The check found a fault; the log says which."""
+
+
+@dataclass
+class Findings:
+    """What a check has to tell besides that it passed."""
+
+    tests: int = 0
+    skipped: list[str] = field(default_factory=list)
+
+
+Run = Callable[[Path, IO[str]], Findings]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`run` gets a copy of a project that it may change, and a log; it raises `FaultError`."""
+
+    name: str
+    concerns: Callable[[str], bool]
+    run: Run
+
+
+def under(*patterns: str) -> Callable[[str], bool]:
+    """The files that match one of the patterns; `*` matches a `/` too."""
+    return lambda name: any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def execute(project: Path, log: IO[str], *command: str | Path, **environment: str) -> None:
+    """Run a command in the project, with its output in the log.
+
+    Raises `FaultError` when it fails or takes too long; what it leaves running is ended with it.
+    """
+    log.write(f"$ {' '.join(map(str, command))}\n")
+    log.flush()
+    inherited = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "MAKEFLAGS")}
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env=inherited | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        status = process.wait(TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise FaultError(f"{command[0]} took more than {TIMEOUT_SECONDS} seconds") from None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if status:
+        raise FaultError(f"{' '.join(map(str, command))} exited with {status}")
+
+
+def tool(name: str) -> Path | str:
+    """A program of the template's own environment, or one on the path."""
+    own = Path(sys.executable).with_name(name)
+    return own if own.exists() else name
+
+
+def linter(*command: str) -> Run:
+    """A check that is one command in the project."""
+
+    def run(project: Path, log: IO[str]) -> Findings:
+        execute(project, log, tool(command[0]), *command[1:])
+        return Findings()
+
+    return run
+
+
+def _suite(project: Path, log: IO[str]) -> Findings:
+    """What a user runs first: `make check` and `make test`, with the versions locked here."""
+    shutil.copy(ROOT / "uv.lock", project / "uv.lock")
+    report = project / ".dev" / "junit.xml"
+    execute(project, log, "make", "check")
+    execute(project, log, "make", "test", PYTEST_ADDOPTS=f"--junitxml={report}")
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    if not cases:
+        raise FaultError("make test ran no test")
+    skipped = [
+        f"{case.get('classname')}::{case.get('name')}: {skip.get('message')}"
+        for case in cases
+        for skip in case.iter("skipped")
+    ]
+    return Findings(len(cases), skipped)
+
+
+def _code(name: str) -> bool:
+    """What `make check` and `make test` depend on: all but what only describes or deploys."""
+    return not under("deploy/*", ".github/*", "docs/adr/*", ".copier-answers.yml")(name)
+
+
+CHECKS = [
+    Check("suite", _code, _suite),
+]

@@ -1,0 +1,120 @@
+"""What there is to do: the combinations, rendered, and the distinct trees among them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from extensions.catalogue import combinations
+from tests.matrix.checks import CHECKS, Check
+from tests.support.rendering import Renderer
+from tests.support.snapshot import ROOT
+
+# Names at the edge of what is accepted, in front of everything that runs.
+UNUSUAL_NAMES = {
+    "project_name": "Bob's & Ann's: the #1 service, 100% done! 注文",
+    "project_slug": "the-service-whose-name-is-forty-letters2",
+    "project_description": "- yes: [no] | 'maybe' & @you, #1 ~ 100%",
+    "owner": "Example-Org",
+    "license": "Apache-2.0",
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A rendered combination; `files` has the digest of each file."""
+
+    name: str
+    path: Path
+    files: Mapping[str, str]
+
+
+@dataclass
+class Job:
+    """One check of one distinct set of files, and the combinations that share that set."""
+
+    check: Check
+    digest: str
+    project: Path
+    combinations: list[str] = field(default_factory=list)
+
+
+def projects(template: Path, destination: Path, processes: int) -> Iterator[Project]:
+    """Render every valid combination, and one more with unusual names."""
+    named = {"-".join(answers.values()): answers for answers in combinations()}
+    first = next(iter(named.values()))
+    named["unusual-names"] = first | UNUSUAL_NAMES
+    with ProcessPoolExecutor(processes, initializer=_prepare, initargs=(template,)) as pool:
+        paths = [destination / name for name in named]
+        for name, path, files in zip(
+            named, paths, pool.map(_render, named.values(), paths), strict=True
+        ):
+            yield Project(name, path, files)
+
+
+_renderer: Renderer | None = None
+
+
+def _prepare(template: Path) -> None:
+    global _renderer
+    _renderer = Renderer(template)
+
+
+def _render(answers: Mapping[str, str], path: Path) -> dict[str, str]:
+    assert _renderer is not None
+    _renderer.render(answers, path)
+    return {
+        file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+    }
+
+
+def jobs(rendered: list[Project]) -> list[Job]:
+    """One job for each check and each distinct set of the files that concern it."""
+    found: dict[tuple[str, str], Job] = {}
+    for check in CHECKS:
+        for project in rendered:
+            concerned = {name: it for name, it in project.files.items() if check.concerns(name)}
+            if not concerned:
+                continue
+            digest = _digest(check, concerned)
+            job = found.setdefault((check.name, digest), Job(check, digest, project.path))
+            job.combinations.append(project.name)
+    return list(found.values())
+
+
+def shard(every: list[Job], part: str) -> list[Job]:
+    """The share `part`, such as `1/8`, of the jobs; each check is spread over all shards."""
+    index, _, count = part.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise ValueError(f"a shard is written 1/8, not {part}")
+    ordered = sorted(every, key=lambda job: (job.check.name, job.digest))
+    return ordered[int(index) - 1 :: int(count)]
+
+
+def _digest(check: Check, files: Mapping[str, str]) -> str:
+    """Changes with the files, the versions of everything installed, and the check itself."""
+    lines = [check.name, _tools(), *(f"{name} {digest}" for name, digest in sorted(files.items()))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:20]
+
+
+@cache
+def _tools() -> str:
+    parts = [
+        sys.version,
+        *(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))),
+        (ROOT / "uv.lock").read_text(encoding="utf-8"),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def processors() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
