@@ -11,7 +11,10 @@ from app.settings import Settings
 from dev.environment import PROJECT
 
 LINE = re.compile(r"^# ([A-Z][A-Z0-9_]+)=(.*)$", re.MULTILINE)
-DOCUMENTED = dict(LINE.findall((PROJECT / ".env.example").read_text(encoding="utf-8")))
+URL = re.compile(r"^# (\w+://[^\s,]+?)[.,]? .*\n# ([A-Z_]+)=", re.MULTILINE)
+TEXT = (PROJECT / ".env.example").read_text(encoding="utf-8")
+DOCUMENTED = dict(LINE.findall(TEXT))
+EXAMPLES = {name: url for url, name in URL.findall(TEXT)}
 GROUPS = [field.type for field in fields(Settings) if isinstance(field.type, type)]
 
 
@@ -37,7 +40,7 @@ def test_the_documented_values_are_the_defaults(
     for name, field_name in names.items():
         if group.model_fields[field_name].is_required():
             assert not DOCUMENTED[name]
-            monkeypatch.setenv(name, "postgresql://127.0.0.1/required")
+            monkeypatch.setenv(name, EXAMPLES[name])
     defaults = group.load()
     for name, field_name in names.items():
         default = getattr(defaults, field_name)
