@@ -2,12 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import SecretStr, StringConstraints
+from pydantic import AfterValidator, SecretStr
+from redis.asyncio.connection import parse_url
 
 from app.platform.configuration import SettingsGroup
+
+
+def _check(url: SecretStr) -> SecretStr:
+    try:
+        parse_url(url.get_secret_value())
+    except ValueError:
+        raise ValueError("must be a redis://, rediss:// or unix:// URL") from None
+    return url
 
 
 class BrokerSettings(SettingsGroup):
     """`BROKER_URL`. Services that share a server need different `QUEUE_NAME`s."""
 
-    broker_url: Annotated[SecretStr, StringConstraints(pattern=r"^(rediss?|unix)://")]
+    broker_url: Annotated[SecretStr, AfterValidator(_check)]
