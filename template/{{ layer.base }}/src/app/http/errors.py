@@ -6,12 +6,11 @@ import math
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 
 from app.errors import AppError, ErrorCode, error_body
+from app.http.routing import allowed_methods
 from app.platform.context import context
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _BY_STATUS = {
     400: ErrorCode.MALFORMED_REQUEST,
     401: ErrorCode.UNAUTHENTICATED,
@@ -71,17 +70,3 @@ def _method_not_allowed(request: Request) -> Response:
     if request.scope["method"] == "OPTIONS":
         return Response(status_code=204, headers=allow)
     return error_response(AppError(ErrorCode.METHOD_NOT_ALLOWED, headers=allow))
-
-
-def allowed_methods(request: Request) -> list[str]:
-    """The methods of the request's path, found by asking the routes for each."""
-    scope = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
-    found = {
-        method
-        for method in _METHODS
-        for route in request.app.routes
-        if route.matches({**scope, "method": method})[0] is Match.FULL
-    }
-    if "GET" in found:
-        found.add("HEAD")
-    return sorted({*found, "OPTIONS"})

@@ -4,6 +4,9 @@ _JSON_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
+RESPONSE_HEADERS = "response_headers"
+"""Where in `scope["state"]` a layer leaves headers for whatever response the request gets."""
+
 
 def security_headers(*, hsts: bool) -> RawHeaders:
     """What tells browsers to do as little as possible with a response, unless it says otherwise."""

@@ -73,9 +73,10 @@ class ServiceProtocol(HttpToolsProtocol):
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > _MAX_HEAD_BYTES:
                 raise ValueError
+        version = self.parser.get_http_version()
         encoding = dict(self.headers).get(b"transfer-encoding")
-        if encoding is not None and (
-            encoding.lower() != b"chunked" or self.parser.get_http_version() != "1.1"
+        if version not in {"1.0", "1.1"} or (
+            encoding is not None and (encoding.lower() != b"chunked" or version == "1.0")
         ):
             raise ValueError
         super().on_headers_complete()

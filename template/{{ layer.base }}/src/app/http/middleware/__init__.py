@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
 
+from app.http.middleware.failures import FailureMiddleware
 from app.http.middleware.hosts import HostMiddleware
 from app.http.middleware.identity import IdentityMiddleware
 from app.http.middleware.limits import (
@@ -34,6 +35,7 @@ def middleware_stack(service: "Service") -> list[Middleware]:
         ),
         Middleware(HostMiddleware, allowed_hosts=http.allowed_hosts),
         *([origins] if http.cors_origins else []),
+        Middleware(FailureMiddleware),
         Middleware(StrictnessMiddleware),
         Middleware(InFlightMiddleware, limit=http.http_max_in_flight),
         Middleware(DeadlineMiddleware, seconds=http.http_request_timeout_seconds),

@@ -1,12 +1,13 @@
 """Who is calling, and whether too often."""
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.authentication import Authenticator, AuthRequest
 from app.auth.principal import Principal
 from app.errors import AppError, ErrorCode
 from app.http.errors import error_response
+from app.http.headers import RESPONSE_HEADERS
 from app.http.paths import OPERATIONS
 from app.platform.context import context
 from app.platform.rate_limit import RateLimiter
@@ -32,6 +33,7 @@ class IdentityMiddleware:
         if scope["type"] != "http" or scope["path"] in OPERATIONS:
             await self._app(scope, receive, send)
             return
+        state = scope["state"]
         current = context()
         request = AuthRequest(
             scope["method"], Headers(scope=scope), scope["query_string"].decode("latin-1")
@@ -39,26 +41,20 @@ class IdentityMiddleware:
         try:
             current.principal = await self._authenticator.authenticate(request)
         except AppError as error:
-            scope.setdefault("state", {})[_ERROR] = error
+            state[_ERROR] = error
         decision = await self._rate_limiter.check(current.principal, current.client_address)
         if not decision.allowed:
             await error_response(decision.error())(scope, receive, send)
             return
-        extra = [
+        state[RESPONSE_HEADERS] = [
             (name.lower().encode(), value.encode()) for name, value in decision.headers().items()
         ]
-
-        async def send_with_limits(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
-
-        await self._app(scope, receive, send_with_limits)
+        await self._app(scope, receive, send)
 
 
 def require_principal(scope: Scope) -> Principal:
     """The caller of the request; raises what was wrong with the credentials, or UNAUTHENTICATED."""
     principal = context().principal
     if principal is None:
-        raise scope.get("state", {}).get(_ERROR) or AppError(ErrorCode.UNAUTHENTICATED)
+        raise scope["state"].get(_ERROR) or AppError(ErrorCode.UNAUTHENTICATED)
     return principal

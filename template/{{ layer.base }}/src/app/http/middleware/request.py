@@ -1,20 +1,18 @@
 """The outermost layer: what is known of a request, and what is told about it."""
 
-import asyncio
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
 import structlog
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from prometheus_client import Histogram
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import AppError, ErrorCode
-from app.http.errors import error_response
 from app.http.forwarding import Network, forwarded
-from app.http.headers import security_headers
+from app.http.headers import RESPONSE_HEADERS, security_headers
 from app.http.paths import OPERATIONS
+from app.http.routing import route_template
 from app.platform.context import RequestContext, accept_request_id, reset_context, set_context
 from app.platform.health import Health
 from app.platform.metrics import http_request_duration
@@ -28,10 +26,7 @@ _MAX_LOGGED_PATH = 512
 
 
 class RequestMiddleware:
-    """Gives a request its context, span, log line and metrics, and its response the headers.
-
-    Whatever the layers below fail to answer is answered here, in the error shape.
-    """
+    """Gives a request its context, span, log line and metrics, and its response the headers."""
 
     def __init__(
         self,
@@ -96,37 +91,31 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._complete(message["headers"], current.request_id)
+                message["headers"] = self._complete(message["headers"], scope, current)
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)
 
+        scope.setdefault("state", {})
         if current.method == "HEAD":
             # No router is asked to know HEAD: the GET is answered, and its body left out.
             scope, send = {**scope, "method": "GET"}, _without_body(send)
-        failure: AppError | None = None
         try:
             await self._app(scope, receive, send_completed)
-        except ClientDisconnect:
-            pass
-        except asyncio.CancelledError:
-            failure = AppError(ErrorCode.OVERLOADED, "The service is stopping", retry_after=1)
-            raise
-        except Exception:
-            log.exception("unhandled exception")
-            failure = AppError(ErrorCode.INTERNAL_ERROR)
         finally:
-            if failure is not None:
-                await _fail(failure, scope, receive, send_completed, started=status != 0)
-            current.route = current.route or _route_template(scope)
+            current.route = current.route or route_template(scope)
             duration = perf_counter() - began
             self._record(scope, status or _CLIENT_CLOSED_REQUEST, duration, current, entry, path)
 
     def _complete(
-        self, headers: list[tuple[bytes, bytes]], request_id: str
+        self, headers: Iterable[tuple[bytes, bytes]], scope: Scope, current: RequestContext
     ) -> list[tuple[bytes, bytes]]:
-        present = {name for name, _ in headers}
-        completed = [*headers, (b"x-request-id", request_id.encode())]
+        completed = [
+            *headers,
+            *scope["state"].get(RESPONSE_HEADERS, ()),
+            (b"x-request-id", current.request_id.encode()),
+        ]
+        present = {name for name, _ in completed}
         completed += [header for header in self._headers if header[0] not in present]
         if self._health.draining and b"connection" not in present:
             # The next request of this client should reach an instance that stays.
@@ -169,26 +158,6 @@ def _without_body(send: Send) -> Send:
         await send(message)
 
     return send_head
-
-
-async def _fail(
-    failure: AppError, scope: Scope, receive: Receive, send: Send, *, started: bool
-) -> None:
-    """Answer, where that is still possible; the server closes a connection left half-way."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1011})
-    elif not started:
-        await error_response(failure)(scope, receive, send)
-
-
-def _route_template(scope: Scope) -> str:
-    """The path of the matched route with the names of its parameters; empty for no route.
-
-    FastAPI keeps the route as included, with its prefixes, apart from the route as declared.
-    """
-    included = scope.get("fastapi", {}).get("effective_route_context")
-    template: str = getattr(included or scope.get("route"), "path_format", "")
-    return template
 
 
 def _span_attributes(
