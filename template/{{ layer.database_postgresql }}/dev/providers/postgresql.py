@@ -75,8 +75,8 @@ def _programs() -> Path:
     installed = shutil.which("initdb")
     if installed is None:
         raise DevelopmentError(
-            "DATABASE_URL is not set and no PostgreSQL is installed: set it, or run "
-            "`docker compose up -d --wait database`"
+            "No PostgreSQL is installed: run `docker compose up -d --wait postgresql` and set "
+            "DATABASE_URL=postgresql://app@127.0.0.1:5432/app"
         )
     return Path(installed).resolve().parent
 

@@ -65,8 +65,8 @@ def program() -> Path:
     installed = shutil.which("valkey-server") or shutil.which("redis-server")
     if installed is None:
         raise DevelopmentError(
-            "REDIS_URL is not set and no Valkey or Redis is installed: set it, or run "
-            "`docker compose up -d --wait cache`"
+            "No Valkey or Redis is installed: run `docker compose up -d --wait valkey` and set "
+            "REDIS_URL=redis://127.0.0.1:6379/0 BROKER_URL=redis://127.0.0.1:6379/1"
         )
     return Path(installed)
 
