@@ -203,8 +203,8 @@ def test_what_the_standards_allow_is_accepted(claims: Json) -> None:
     assert tokens().verify(forged(claims=claims)).principal.subject == str(USER)
 
 
-@pytest.mark.parametrize(("late", "accepted"), [(-1, True), (0, True), (29, True)])
-def test_clocks_may_differ_by_less_than_30_seconds(late: int, accepted: bool) -> None:
+@pytest.mark.parametrize("late", [-1, 0, 29])
+def test_clocks_may_differ_by_less_than_30_seconds(late: int) -> None:
     assert tokens(at=NOW + 900 + late).verify(issued()).family_id == FAMILY
 
 
@@ -216,8 +216,8 @@ def test_an_expired_token_says_that_it_has_expired(late: int) -> None:
 @pytest.mark.parametrize(
     "sign",
     [
-        lambda data: b"",
-        lambda data: b"\0" * 64,
+        lambda _: b"",
+        lambda _: b"\0" * 64,
         lambda data: ecdsa(data)[:-1],
         lambda data: ecdsa(data + b"x"),
         lambda data: ecdsa(data, STRANGE_KEY),

@@ -14,7 +14,7 @@ from app.cache import Cache
 from app.db import Database
 from app.errors import AppError
 
-_POLL_SECONDS = 5
+_POLL_SECONDS = 2
 _COMPLETE = "auth:revoked"
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,254 @@
+"""Logins, refreshes and revocations on the configured database and cache."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from argon2 import PasswordHasher
+
+from app.auth.authentication import AuthRequest
+from app.auth.model import TokenFamily, TokenPair
+from app.auth.principal import Principal, Role
+from app.auth.refresh_tokens import RefreshToken
+from app.auth.service import Auth
+from app.auth.settings import AuthSettings
+from app.auth.store import TokenFamilies, Users
+from app.cache import Cache
+from app.cache.settings import CacheSettings
+from app.db import Database
+from app.db.settings import DatabaseSettings
+from app.errors import AppError, ErrorCode
+from app.platform.rate_limit import RateLimiter, RateLimitSettings
+from dev.processes import free_port
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "plum otter cabin 47"
+Start = Callable[..., Auth]
+
+
+@pytest.fixture
+def configured(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CACHE_KEY_PREFIX", f"test-{uuid4()}:")
+    return environment
+
+
+@pytest.fixture
+async def start(configured: dict[str, str]) -> AsyncIterator[Start]:
+    """Another instance of the service's authentication: same database, its own connections."""
+    async with AsyncExitStack() as stack:
+
+        def make(cache: CacheSettings | None = None, **changes: object) -> Auth:
+            settings = AuthSettings.load().model_copy(update=changes)
+            database, cache_ = (
+                Database(DatabaseSettings.load()),
+                Cache(cache or CacheSettings.load()),
+            )
+            auth = Auth(settings, database, cache_, RateLimiter(cache_, RateLimitSettings.load()))
+            for part in (database, cache_, auth):
+                stack.push_async_callback(part.aclose)
+            return auth
+
+        yield make
+
+
+@pytest.fixture
+async def database(configured: dict[str, str]) -> AsyncIterator[Database]:
+    opened = Database(DatabaseSettings.load())
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def auth(start: Start) -> Auth:
+    return start()
+
+
+async def registered(auth: Auth) -> str:
+    email = f"user-{uuid4().hex}@example.com"
+    await auth.accounts.register(email, PASSWORD)
+    return email
+
+
+async def caller(auth: Auth, pair: TokenPair) -> Principal:
+    headers = {"authorization": f"Bearer {pair.access_token}"}
+    principal = await auth.authenticator.authenticate(AuthRequest("GET", headers))
+    assert principal is not None
+    return principal
+
+
+async def family_of(database: Database, pair: TokenPair) -> TokenFamily | None:
+    token = RefreshToken.parse(pair.refresh_token)
+    assert token is not None
+    async with database.unit_of_work(read_only=True) as work:
+        return await TokenFamilies(work).with_handle(token.handle_hash)
+
+
+async def refused(auth: Auth, pair: TokenPair) -> ErrorCode:
+    with pytest.raises(AppError) as raised:
+        await caller(auth, pair)
+    return raised.value.code
+
+
+async def test_a_request_without_credentials_has_no_principal(auth: Auth) -> None:
+    assert await auth.authenticator.authenticate(AuthRequest("GET", {})) is None
+
+
+async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Database) -> None:
+    email = await registered(auth)
+    weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    async with database.unit_of_work() as work:
+        user = await Users(work).with_email(email)
+        assert user is not None
+        await Users(work).update(user.id, password_hash=weak)
+    await auth.log_in(email, PASSWORD)
+    async with database.unit_of_work(read_only=True) as work:
+        renewed = await Users(work).get(user.id)
+    assert renewed is not None
+    assert "$m=19456,t=2,p=1$" in renewed.password_hash
+    await auth.log_in(email, PASSWORD)
+
+
+async def test_a_revocation_holds_in_every_instance(auth: Auth, start: Start) -> None:
+    other = start()
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    await other.start()
+    await caller(other, pair)
+    await auth.revoke(pair.refresh_token)
+    assert await refused(auth, pair) is ErrorCode.UNAUTHENTICATED
+    if "REDIS_URL" not in os.environ:
+        await asyncio.sleep(2.5)  # Each process has a cache of its own, and asks the database.
+    assert await refused(other, pair) is ErrorCode.UNAUTHENTICATED
+
+
+async def test_a_cache_that_lost_its_data_accepts_no_revoked_token(
+    auth: Auth, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    await auth.revoke(pair.access_token)
+    monkeypatch.setenv("CACHE_KEY_PREFIX", f"test-{uuid4()}:")
+    assert await refused(start(), pair) is ErrorCode.UNAUTHENTICATED
+
+
+async def test_without_the_cache_no_token_is_accepted(
+    auth: Auth, start: Start, configured: dict[str, str]
+) -> None:
+    if "REDIS_URL" not in configured:
+        pytest.skip("this cache is never away")
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    away = CacheSettings.model_validate({"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
+    assert await refused(start(away), pair) is ErrorCode.DEPENDENCY_UNAVAILABLE
+
+
+async def test_without_the_cache_nothing_is_revoked_by_half(
+    auth: Auth, start: Start, configured: dict[str, str]
+) -> None:
+    if "REDIS_URL" not in configured:
+        pytest.skip("this cache is never away")
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    away = CacheSettings.model_validate({"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
+    with pytest.raises(AppError) as raised:
+        await start(away).revoke(pair.refresh_token)
+    assert raised.value.code is ErrorCode.DEPENDENCY_UNAVAILABLE
+    await auth.refresh(pair.refresh_token)
+
+
+async def test_of_many_refreshes_at_once_one_wins_and_the_family_ends(
+    auth: Auth, start: Start
+) -> None:
+    # A cache in the process is for one process only.
+    instances = [auth, start()] if "REDIS_URL" in os.environ else [auth, auth]
+    for _ in range(5):
+        pair = await auth.log_in(await registered(auth), PASSWORD)
+        results = await asyncio.gather(
+            *(instance.refresh(pair.refresh_token) for instance in instances * 3),
+            return_exceptions=True,
+        )
+        won = [result for result in results if isinstance(result, TokenPair)]
+        lost = [result for result in results if isinstance(result, AppError)]
+        assert len(won) == 1
+        assert {error.code for error in lost} == {ErrorCode.UNAUTHENTICATED}
+        assert len(won) + len(lost) == 6
+        with pytest.raises(AppError):
+            await auth.refresh(won[0].refresh_token)
+        assert await refused(auth, won[0]) is ErrorCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("setting", ["jwt_refresh_token_seconds", "jwt_session_seconds"])
+async def test_a_session_that_is_over_is_not_refreshed(start: Start, setting: str) -> None:
+    auth = start(**{setting: 0})
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    with pytest.raises(AppError) as raised:
+        await auth.refresh(pair.refresh_token)
+    assert raised.value.code is ErrorCode.UNAUTHENTICATED
+
+
+async def test_refreshing_prolongs_a_session_up_to_its_longest_time(
+    start: Start, database: Database
+) -> None:
+    auth = start(jwt_refresh_token_seconds=100)
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    before = await family_of(database, pair)
+    pair = await auth.refresh(pair.refresh_token)
+    after = await family_of(database, pair)
+    assert before is not None
+    assert after is not None
+    assert before.expires_at < after.expires_at
+    pair = await start(jwt_session_seconds=50).refresh(pair.refresh_token)
+    last = await family_of(database, pair)
+    assert last is not None
+    assert last.expires_at == last.created_at + timedelta(seconds=50)
+
+
+async def test_a_disabled_account_neither_logs_in_nor_goes_on(auth: Auth) -> None:
+    email = await registered(auth)
+    pair = await auth.log_in(email, PASSWORD)
+    await auth.accounts.set_disabled(email, True)
+    assert await refused(auth, pair) is ErrorCode.UNAUTHENTICATED
+    for attempt in (auth.refresh(pair.refresh_token), auth.log_in(email, PASSWORD)):
+        with pytest.raises(AppError) as raised:
+            await attempt
+        assert raised.value.code is ErrorCode.UNAUTHENTICATED
+    await auth.accounts.set_disabled(email, False)
+    await caller(auth, await auth.log_in(email, PASSWORD))
+
+
+async def test_a_login_cannot_outrun_the_disabling_of_its_account(auth: Auth) -> None:
+    email = await registered(auth)
+    for _ in range(5):
+        logins = [asyncio.create_task(auth.log_in(email, PASSWORD)) for _ in range(4)]
+        await asyncio.sleep(0.03)
+        await auth.accounts.set_disabled(email, True)
+        for result in await asyncio.gather(*logins, return_exceptions=True):
+            if isinstance(result, TokenPair):
+                assert await refused(auth, result) is ErrorCode.UNAUTHENTICATED
+            else:
+                assert isinstance(result, AppError)
+        await auth.accounts.set_disabled(email, False)
+
+
+async def test_another_role_needs_another_login(auth: Auth) -> None:
+    email = await registered(auth)
+    pair = await auth.log_in(email, PASSWORD)
+    assert (await caller(auth, pair)).roles == {Role.MEMBER}
+    await auth.accounts.set_role(email, Role.VIEWER)
+    assert await refused(auth, pair) is ErrorCode.UNAUTHENTICATED
+    pair = await auth.log_in(email, PASSWORD)
+    assert (await caller(auth, pair)).roles == {Role.VIEWER}
+    assert pair.scope == "orders:read"
+
+
+async def test_sessions_of_long_ago_are_forgotten(
+    auth: Auth, start: Start, database: Database
+) -> None:
+    email = await registered(auth)
+    old = await start(jwt_refresh_token_seconds=-2 * 24 * 3600).log_in(email, PASSWORD)
+    new = await auth.log_in(email, PASSWORD)
+    assert await family_of(database, old) is None
+    assert await family_of(database, new) is not None
