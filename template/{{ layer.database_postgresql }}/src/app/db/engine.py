@@ -2,22 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
-from sqlalchemy import Boolean, ColumnElement, DateTime, Dialect, Numeric, event, func
+from sqlalchemy import Boolean, ColumnElement, DateTime, Dialect, Numeric, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.settings import DatabaseSettings
-from app.errors import ErrorCode
+from app.errors import AppError, ErrorCode
 
 SYSTEM = "postgresql"
 DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
+# What the driver calls NUMERIC; SQLAlchemy asks before it converts one.
+NUMERIC_CODE = 1700
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -30,6 +33,14 @@ CLIENT_MARGIN_SECONDS = 0.3
 PING_AFTER_IDLE_SECONDS = 5.0
 RECYCLE_SECONDS = 1800
 SETTLE_SECONDS = 0.5
+# Behind a pooler of transactions the next one may meet another server, where what was prepared is
+# not known. SQLAlchemy prepares every statement, but one with an empty name is gone at once.
+WITHOUT_STATEMENTS = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,
+}
+MIGRATION_LOCK = int.from_bytes(b"migrate")
 
 
 class Engines(NamedTuple):
@@ -50,11 +61,7 @@ def create_engines(settings: DatabaseSettings) -> Engines:
     }
     begin = "BEGIN"
     if settings.db_transaction_pooling:
-        # Each transaction may meet another server, so that nothing can be kept on one: neither
-        # prepared statements, which an empty name avoids, nor settings.
-        connect_args["statement_cache_size"] = 0
-        connect_args["prepared_statement_cache_size"] = 0
-        connect_args["prepared_statement_name_func"] = str
+        connect_args |= WITHOUT_STATEMENTS
         begin += f"; SET LOCAL statement_timeout = {timeout}"
     else:
         connect_args["server_settings"] = {
@@ -97,6 +104,36 @@ def create_engines(settings: DatabaseSettings) -> Engines:
                 raise DisconnectionError from error
 
     return Engines(engine, engine, begin)
+
+
+@asynccontextmanager
+async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnection]:
+    """A connection for migrations: one process at a time, and no limit to the time they take.
+
+    Waiting for the lock of a table is limited, because all requests would queue up behind it.
+    """
+    connect_args: dict[str, Any] = {
+        "dsn": settings.database_url.get_secret_value(),
+        "timeout": settings.db_connect_timeout_seconds,
+    }
+    if settings.db_transaction_pooling:
+        connect_args |= WITHOUT_STATEMENTS
+    else:
+        connect_args["server_settings"] = {"lock_timeout": "5s"}
+    engine = create_async_engine(
+        "postgresql+asyncpg://", connect_args=connect_args, poolclass=NullPool
+    )
+    try:
+        async with engine.connect() as guard, engine.connect() as connection:
+            # Held until its transaction ends, whatever the migrations commit meanwhile.
+            await guard.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            yield connection
+    except (DBAPIError, OSError) as error:
+        if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
+            raise
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        message = f"The database cannot be reached: {cause}"
+        raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from error
 
 
 async def execute(driver: Driver, sql: str) -> None:
@@ -146,9 +183,10 @@ def try_lock(number: ColumnElement[int]) -> ColumnElement[bool]:
 # Class 23: the data forbid it. Class 40: another transaction won.
 _CONFLICT = ("23503", "23505", "23P01", "40001", "40P01")
 _TOO_SLOW = ("25P03", "55P03", "57014")
-# Classes 08, 53, 57P and 58: no connection, no resources, shutting down, system error. A server
-# that is read-only (25006) or changes its schema (0A000, for cached plans) is so for a moment.
-_UNAVAILABLE = ("08", "53", "57P", "58", "25006", "0A000")
+# Classes 08, 28, 53, 57P and 58: no connection, not let in, no resources, shutting down, system
+# error. A server that is read-only (25006) or whose tables change under a prepared statement
+# (0A000) is so for a moment; a database that does not exist (3D000) is yet to come.
+_UNAVAILABLE = ("08", "28", "53", "57P", "58", "0A000", "25006", "3D000")
 
 
 def error_code(error: Exception) -> ErrorCode | None:

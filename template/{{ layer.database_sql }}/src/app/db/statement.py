@@ -7,7 +7,7 @@ from sqlalchemy import ClauseElement, ReturnsRows
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from app.db.engine import DIALECT
+from app.db.engine import DIALECT, NUMERIC_CODE
 
 Convert = Callable[[Any], Any]
 
@@ -33,7 +33,7 @@ class Statement:
         self._columns = [
             (index, convert)
             for index, column in enumerate(columns)
-            if (convert := _processor(column.type, "result_processor", None))
+            if (convert := _processor(column.type, "result_processor", NUMERIC_CODE))
         ]
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:

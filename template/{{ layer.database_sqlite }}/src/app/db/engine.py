@@ -2,29 +2,32 @@
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import aiosqlite
-from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, Text, event, true
+from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, Text, event, text, true
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
 from app.db.settings import DatabaseSettings
-from app.errors import ErrorCode
+from app.errors import AppError, ErrorCode
 
 SYSTEM = "sqlite"
 DIALECT: Dialect = dialect()
+NUMERIC_CODE = None
 DRIVER_ERRORS = (sqlite3.Error,)
 Driver = aiosqlite.Connection
 
 Json = JSON
 # Often enough to end a slow statement in time, and too seldom to cost anything.
 STEPS_BETWEEN_CHECKS = 50_000
+MIGRATION_SECONDS = 60
 
 
 class _UtcDateTime(TypeDecorator[datetime]):
@@ -107,6 +110,33 @@ def _engine(settings: DatabaseSettings, size: int, *pragmas: str) -> AsyncEngine
         connection.run_async(prepare)
 
     return engine
+
+
+@asynccontextmanager
+async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnection]:
+    """A connection for migrations: one process at a time, and all of them or none."""
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{settings.path}",
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": MIGRATION_SECONDS},
+    )
+    try:
+        async with engine.connect() as connection:
+            # Off while tables are copied to change them; the check makes up for it.
+            await connection.execute(text("PRAGMA foreign_keys = OFF"))
+            await connection.execute(text("PRAGMA journal_mode = WAL"))
+            await connection.execute(text("BEGIN IMMEDIATE"))
+            yield connection
+            if (await connection.execute(text("PRAGMA foreign_key_check"))).first():
+                raise RuntimeError("a migration leaves rows that refer to missing ones")
+            await connection.execute(text("COMMIT"))
+    except DBAPIError as error:
+        if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
+            raise
+        message = f"{settings.path} cannot be used: {error.orig}"
+        raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from error
+    finally:
+        await engine.dispose()
 
 
 async def execute(driver: Driver, sql: str) -> None:

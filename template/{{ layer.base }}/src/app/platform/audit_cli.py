@@ -1,0 +1,41 @@
+"""`app audit`: looking after the audit trail."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from app.db import Database
+from app.db.audit import AuditLog
+from app.db.settings import DatabaseSettings
+
+audit = typer.Typer(no_args_is_help=True, help="Look after the audit trail.")
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands."""
+    cli.add_typer(audit, name="audit")
+
+
+@audit.callback()
+def _group() -> None:
+    """Keep the group although it has one command."""
+
+
+@audit.command()
+def prune(
+    older_than_days: Annotated[int, typer.Option(min=90, help="The age of events to delete.")],
+) -> None:
+    """Delete old audit events; none younger than 90 days."""
+    before = datetime.now(UTC) - timedelta(days=older_than_days)
+    typer.echo(f"Deleted {asyncio.run(_prune(before))} audit events.")
+
+
+async def _prune(before: datetime) -> int:
+    database = Database(DatabaseSettings.load())
+    try:
+        async with database.unit_of_work() as work:
+            return await AuditLog(work).prune(before)
+    finally:
+        await database.aclose()

@@ -1,0 +1,21 @@
+"""The start of your own revisions.
+
+Make the next one with
+
+    uv run alembic revision --head app@head --autogenerate -m "add customers"
+
+and add `--depends-on orders@head` where it refers to tables of another branch.
+"""
+
+revision = "app_0001"
+down_revision = None
+branch_labels = ("app",)
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
