@@ -5,6 +5,7 @@ so that metrics, limits and signals are those of a process.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -36,6 +37,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What exists now stays: without this, collecting garbage walks through all of it again.
+        gc.collect()
+        gc.freeze()
         self.listening.set()
 
     @contextmanager

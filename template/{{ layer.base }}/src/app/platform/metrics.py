@@ -7,7 +7,7 @@ from typing import Protocol
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 # A time series of the moment when each other series began would only double their number.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1, 2.5, 5, 10)
 

@@ -5,14 +5,22 @@ messages, and `span` does nothing.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 from pydantic import Field, SecretStr
 
 from app.platform.configuration import SettingsGroup
@@ -46,7 +54,7 @@ class TelemetrySettings(SettingsGroup):
     otel_traces_sampler_arg: float = Field(0.1, ge=0, le=1)
 
 
-_propagator = TraceContextTextMapPropagator()
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _nothing = nullcontext(trace.INVALID_SPAN)
 _provider: "TracerProvider | None" = None
 _tracer: trace.Tracer | None = None
@@ -141,17 +149,45 @@ def span(
         if _tracer is None or unsampled:
             return _nothing
         return _recording(_tracer, name, kind, attributes)
-    parent = otel_context.Context()
-    if traceparent:
-        carrier = {"traceparent": traceparent, "tracestate": tracestate}
-        parent = _propagator.extract(carrier, parent)
+    sender = _parse(traceparent, tracestate)
     if _tracer is not None and recorded:
+        parent = trace.set_span_in_context(NonRecordingSpan(sender), otel_context.Context())
         return _recording(_tracer, name, kind, attributes, parent)
-    sender = trace.get_current_span(parent).get_span_context()
     if not sender.is_valid:
         random = int.from_bytes(os.urandom(24))
         sender = SpanContext(random >> 64, random & (1 << 64) - 1, is_remote=False)
-    return trace.use_span(NonRecordingSpan(sender))
+    return _Current(NonRecordingSpan(sender))
+
+
+def _parse(traceparent: str, tracestate: str) -> SpanContext:
+    """The sender's context, or the invalid one; OpenTelemetry's own parser is much slower."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    if found is None:
+        return trace.INVALID_SPAN_CONTEXT
+    return SpanContext(
+        int(found[1], 16),
+        int(found[2], 16),
+        is_remote=True,
+        trace_flags=TraceFlags(int(found[3], 16)),
+        trace_state=TraceState.from_header([tracestate]) if tracestate else None,
+    )
+
+
+class _Current(AbstractContextManager[Span]):
+    """Makes a span that records nothing the current one, at a third of `trace.use_span`'s cost."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> Span:
+        alone = trace.set_span_in_context(self._span, otel_context.Context())
+        self._token = otel_context.attach(alone)
+        return self._span
+
+    def __exit__(self, *_: object) -> None:
+        otel_context.detach(self._token)
 
 
 @contextmanager
