@@ -25,7 +25,7 @@ class TokenAuthenticator:
         if text is None:
             return None
         token = self._verify(text)
-        if await self._revocations.contain(token.family_id):
+        if await self._revocations.contain(token.family):
             raise invalid_credentials("The access token has been revoked")
         return token.principal
 

@@ -49,15 +49,15 @@ class Revocations:
         """Refuse the access tokens of the families from now on."""
         await asyncio.gather(*(self._cache.set(_key(f), b"1", self._lifetime) for f in families))
 
-    async def contain(self, family_id: UUID) -> bool:
+    async def contain(self, family: str) -> bool:
         """Whether the family is revoked; raises `AppError(DEPENDENCY_UNAVAILABLE)` if unknown."""
-        complete, revoked = await self._cache.get_many((_COMPLETE, _key(family_id)))
+        complete, revoked = await self._cache.get_many((_COMPLETE, _key(family)))
         if complete is None:
             async with self._loading:
                 if await self._cache.get(_COMPLETE) is None:
                     await self._load(self._lifetime)
                     await self._cache.set(_COMPLETE, b"1", 7 * 24 * 3600)
-            revoked = await self._cache.get(_key(family_id))
+            revoked = await self._cache.get(_key(family))
         return revoked is not None
 
     async def _load(self, seconds: float) -> None:
@@ -77,5 +77,5 @@ class Revocations:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _key(family_id: UUID) -> str:
-    return f"auth:revoked:{family_id}"
+def _key(family: UUID | str) -> str:
+    return f"auth:revoked:{family}"

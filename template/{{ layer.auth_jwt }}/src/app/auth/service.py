@@ -179,7 +179,7 @@ class Auth:
             family = await TokenFamilies(work).with_handle(refresh_token.handle_hash)
             return None if family is None else family.id
         try:
-            return self._tokens.verify(token).family_id
+            return UUID(self._tokens.verify(token).family)
         except AppError:
             return None
 

@@ -27,10 +27,13 @@ _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "jti", "scope", "sid", "rol
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What a valid access token says; `expires_at` is in seconds since the epoch."""
+    """What a valid access token says.
+
+    `family` is the id of its family as text; `expires_at` is in seconds since the epoch.
+    """
 
     principal: Principal
-    family_id: UUID
+    family: str
     expires_at: float
 
 
@@ -110,15 +113,15 @@ def _header(kid: str) -> dict[str, str]:
 
 
 def _access_token(claims: jwt.Claims) -> AccessToken:
-    family_id = UUID(claims["sid"])
+    family = str(UUID(claims["sid"]))
     principal = Principal(
         subject=str(UUID(claims["sub"])),
         kind="user",
         roles=frozenset(Role(role) for role in claims["roles"]),
         scopes=frozenset(claims["scope"].split()),
-        session_id=str(family_id),
+        session_id=family,
     )
-    return AccessToken(principal, family_id, claims["exp"])
+    return AccessToken(principal, family, claims["exp"])
 
 
 def _configured_keys(settings: AuthSettings) -> tuple[ECKey, ...]:
