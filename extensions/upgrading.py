@@ -28,7 +28,7 @@ def notes(text: str, old: str, new: str) -> str:
         return ""
     parts = _HEADING.split(text)[1:]
     crossed = [
-        (version, f"{heading}\n\n{body.strip()}")
+        (version, f"## {heading}\n\n{body.strip()}")
         for heading, body in zip(parts[::2], parts[1::2], strict=True)
         if (version := release(heading)) and after < version <= upto
     ]

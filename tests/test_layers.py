@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 
 from extensions.catalogue import AXES, combinations
 from extensions.layers import LAYERS, active_layers, dependency_groups, requirements
 from tests.support.snapshot import ROOT, git
 
-TEMPLATE = ROOT / "template"
+_LAYER = re.compile(r"\{\{ layer\.(\w+) \}\}")
 
 
-def _folders() -> dict[str, list[str]]:
-    """The files of each layer as git knows them, with the names they get in a project."""
+@dataclass(frozen=True)
+class Shipped:
+    """A file of the template: the layers it takes, and where it lands in a project."""
+
+    layers: frozenset[str]
+    path: str
+
+
+def _shipped() -> list[Shipped]:
+    """The files as git knows them; a layer inside a layer holds what two of them need together."""
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "template")
-    folders: dict[str, list[str]] = defaultdict(list)
+    found = []
     for name in filter(None, listed.split("\0")):
-        _, folder, *rest = name.split("/")
-        if rest and (ROOT / name).is_file():
-            folders[folder].append("/".join(rest).removesuffix(".jinja"))
-    return folders
+        if not (ROOT / name).is_file():
+            continue
+        layers, rest = [], name.split("/")[1:]
+        while match := _LAYER.fullmatch(rest[0]):
+            layers.append(match[1])
+            rest = rest[1:]
+        found.append(Shipped(frozenset(layers), "/".join(rest).removesuffix(".jinja")))
+    return found
 
 
 def _package(requirement: str) -> str:
@@ -28,7 +41,12 @@ def _package(requirement: str) -> str:
 
 
 def test_every_folder_is_a_declared_layer_and_every_layer_has_files() -> None:
-    assert set(_folders()) == {f"{{{{ layer.{name} }}}}" for name in LAYERS}
+    assert {layer for file in _shipped() for layer in file.layers} == set(LAYERS)
+
+
+def test_only_the_answers_file_stands_outside_of_the_layers() -> None:
+    outside = [file.path for file in _shipped() if not file.layers]
+    assert outside == ["{{ _copier_conf.answers_file }}"]
 
 
 def test_every_layer_is_used_by_some_combination() -> None:
@@ -36,13 +54,14 @@ def test_every_layer_is_used_by_some_combination() -> None:
 
 
 def test_no_two_active_layers_ship_the_same_path() -> None:
-    folders = _folders()
+    shipped = _shipped()
     for answers in combinations():
-        owners: dict[str, str] = {}
-        for layer in active_layers(answers):
-            for path in folders[f"{{{{ layer.{layer} }}}}"]:
-                assert path not in owners, f"{path} comes from {owners[path]} and {layer}"
-                owners[path] = layer
+        active = set(active_layers(answers))
+        owners: dict[str, frozenset[str]] = {}
+        for file in shipped:
+            if file.layers <= active:
+                assert file.path not in owners, (file, owners[file.path])
+                owners[file.path] = file.layers
 
 
 def test_choices_that_exclude_each_other_have_a_layer_each() -> None:

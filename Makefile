@@ -1,0 +1,48 @@
+# Needs Python 3.11 or newer, git and make; uv is installed into .cache/ where there is none.
+
+PYTHON ?= python3
+UV_HOME := $(CURDIR)/.cache/uv
+export PATH := $(UV_HOME)/bin:$(PATH)
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test suite matrix bench docs lint format setup help
+
+help: ## List what there is to run
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install the tools into .venv
+	@command -v uv >/dev/null || { \
+		echo "Installing uv into $(UV_HOME)"; \
+		{ $(PYTHON) -m venv $(UV_HOME) && $(UV_HOME)/bin/python -m pip install --quiet uv; } || \
+		$(PYTHON) -m pip install --quiet --target $(UV_HOME) uv; \
+	}
+	@uv sync --quiet
+
+demo: setup ## Render the default answers, run the service and place an order
+	@uv run --no-sync python -m tools.demo
+
+test: suite matrix ## Everything: the template's own tests, then the matrix
+
+suite: setup ## The template's own tests
+	uv run --no-sync pytest
+
+matrix: setup ## Every combination rendered, each distinct tree tested; ARGS="--shard 1/8"
+	uv run --no-sync python -m tests.matrix $(ARGS)
+
+bench: setup ## Measure rendering and the rendered service
+	uv run --no-sync python -m benchmarks $(ARGS)
+
+docs: setup ## Write the tables of options and build the documentation into site/
+	uv run --no-sync python -m tools.options
+	uv run --no-sync zensical build --strict
+
+lint: setup ## Format, lint and types of the template's own code
+	uv lock --check --quiet
+	uv run --no-sync ruff format --check .
+	uv run --no-sync ruff check .
+	uv run --no-sync mypy
+
+format: setup ## Format the template's own code
+	uv run --no-sync ruff check --fix .
+	uv run --no-sync ruff format .
