@@ -30,6 +30,8 @@ UtcDateTime = DateTime(timezone=True)
 
 # The client gives up a little later than the server, whose own error says more.
 CLIENT_MARGIN_SECONDS = 0.3
+# Not the empty query, which asyncpg trips over as the first one of a connection.
+PING = "SELECT 1"
 PING_AFTER_IDLE_SECONDS = 5.0
 RECYCLE_SECONDS = 1800
 SETTLE_SECONDS = 0.5
@@ -82,7 +84,7 @@ def create_engines(settings: DatabaseSettings) -> Engines:
     )
 
     async def ping(driver: Driver) -> None:
-        await driver.execute("", timeout=settings.db_connect_timeout_seconds)
+        await driver.execute("SELECT 1", timeout=settings.db_connect_timeout_seconds)
 
     @event.listens_for(engine.sync_engine, "checkin")
     def note_time(_connection: object, entry: ConnectionPoolEntry) -> None:
@@ -167,8 +169,8 @@ async def settle(driver: Driver, *, interrupted: bool) -> None:
         return
     try:
         async with asyncio.timeout(SETTLE_SECONDS):
-            if interrupted:
-                await driver.execute("")
+            if interrupted and not driver.is_in_transaction():
+                await driver.execute("SELECT 1")
             if driver.is_in_transaction():
                 await driver.execute("ROLLBACK")
     except (*DRIVER_ERRORS, OSError):
