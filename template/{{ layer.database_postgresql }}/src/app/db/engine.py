@@ -30,8 +30,6 @@ UtcDateTime = DateTime(timezone=True)
 
 # The client gives up a little later than the server, whose own error says more.
 CLIENT_MARGIN_SECONDS = 0.3
-# Not the empty query, which asyncpg trips over as the first one of a connection.
-PING = "SELECT 1"
 PING_AFTER_IDLE_SECONDS = 5.0
 RECYCLE_SECONDS = 1800
 SETTLE_SECONDS = 0.5
