@@ -37,11 +37,14 @@ docs: setup ## Write the tables of options and build the documentation into site
 	uv run --no-sync python -m tools.options
 	uv run --no-sync zensical build --strict
 
-lint: setup ## Format, lint and types of the template's own code
+lint: setup ## Format, lint, types and workflows of the template itself
 	uv lock --check --quiet
 	uv run --no-sync ruff format --check .
 	uv run --no-sync ruff check .
 	uv run --no-sync mypy
+	uv run --no-sync actionlint
+	uv run --no-sync zizmor --offline --persona=pedantic --quiet .github
+	uv run --no-sync check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 format: setup ## Format the template's own code
 	uv run --no-sync ruff check --fix .

@@ -9,7 +9,7 @@ from typing import IO
 import pytest
 
 from tests.matrix import checks, plan, report, results
-from tests.matrix.checks import Check, FaultError, Findings, execute, linter, under
+from tests.matrix.checks import Check, FaultError, Findings, commands, execute, under
 from tests.matrix.plan import Job, Project, jobs, shard
 from tests.matrix.results import kept, run
 
@@ -35,7 +35,7 @@ def _job(tmp_path: Path, run_check: checks.Run) -> Job:
 def test_each_distinct_set_of_files_is_one_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "CHECKS", [Check("probe", under("a*"), linter("true"))])
+    monkeypatch.setattr(plan, "CHECKS", [Check("probe", under("a*"), commands("true"))])
     found = jobs(
         [
             _project(tmp_path, "one", a="1", b="1"),
@@ -48,7 +48,7 @@ def test_each_distinct_set_of_files_is_one_job(
 
 
 def test_shards_share_out_all_the_work(tmp_path: Path) -> None:
-    check = Check("probe", under("*"), linter("true"))
+    check = Check("probe", under("*"), commands("true"))
     every = [Job(check, f"{number:02}", tmp_path) for number in range(20)]
     shared = [job.digest for number in range(1, 9) for job in shard(every, f"{number}/8")]
     assert sorted(shared) == [job.digest for job in every]
@@ -85,10 +85,10 @@ def test_a_check_that_breaks_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_or_does_not_exist_is_a_fault(tmp_path: Path) -> None:
-    assert "exited with 3" in run(_job(tmp_path, linter("python", "-c", "exit(3)"))).fault
+    assert "exited with 3" in run(_job(tmp_path, commands("true", "python -c exit(3)"))).fault
     (tmp_path / "one" / "a").unlink()
     (tmp_path / "one").rmdir()
-    assert run(_job(tmp_path, linter("no-such-program"))).fault
+    assert run(_job(tmp_path, commands("no-such-program"))).fault
 
 
 def test_what_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

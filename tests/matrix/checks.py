@@ -8,6 +8,7 @@ tools or this package change.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -89,11 +90,13 @@ def tool(name: str) -> Path | str:
     return own if own.exists() else name
 
 
-def linter(*command: str) -> Run:
-    """A check that is one command in the project."""
+def commands(*lines: str) -> Run:
+    """A check that is some commands in the project, such as `hadolint Dockerfile`."""
 
     def run(project: Path, log: IO[str]) -> Findings:
-        execute(project, log, tool(command[0]), *command[1:])
+        for line in lines:
+            program, *arguments = shlex.split(line)
+            execute(project, log, tool(program), *arguments)
         return Findings()
 
     return run
@@ -123,4 +126,12 @@ def _code(name: str) -> bool:
 
 CHECKS = [
     Check("suite", _code, _suite),
+    Check(
+        "workflows",
+        under(".github/*"),
+        commands(
+            "actionlint",
+            "zizmor --offline --persona=pedantic .github",
+        ),
+    ),
 ]

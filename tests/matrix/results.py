@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 from tests.matrix.checks import FaultError
 from tests.matrix.plan import Job
-from tests.support.snapshot import ROOT
+from tests.support.snapshot import ROOT, commit, git
 
 CACHE = ROOT / ".cache" / "matrix"
 
@@ -47,6 +47,9 @@ def run(job: Job) -> Result:
     log_path = CACHE / "logs" / f"{name}.txt"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(job.project, place)
+    # A repository of its own, as users have: else tools take the template's for that of the project.
+    git(place, "init", "--quiet", "--initial-branch=main")
+    commit(place, "Start from the template")
     log_path.parent.mkdir(parents=True, exist_ok=True)
     result = Result(job.check.name, job.digest, job.combinations, "", 0, str(log_path))
     begun = time.monotonic()
