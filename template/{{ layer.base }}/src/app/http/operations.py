@@ -10,13 +10,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode, FieldFault, error_body
 from app.http.errors import handle_app_error, handle_http_exception
 from app.http.middleware import middleware_stack
 from app.http.middleware.identity import require_principal
+from app.http.routing import NamedRoute
 from app.platform.context import context
 from app.platform.health import HealthReport
 from app.platform.metrics import set_build_info, watch_pool
@@ -62,11 +63,11 @@ def operations_routes(service: "Service") -> list[BaseRoute]:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return [
-        Route("/health", ready),
-        Route("/health/live", live),
-        Route("/health/ready", ready),
-        Route("/health/detailed", detailed),
-        Route("/metrics", metrics),
+        NamedRoute("/health", ready),
+        NamedRoute("/health/live", live),
+        NamedRoute("/health/ready", ready),
+        NamedRoute("/health/detailed", detailed),
+        NamedRoute("/metrics", metrics),
     ]
 
 

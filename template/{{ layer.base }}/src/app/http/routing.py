@@ -1,10 +1,18 @@
 """What the routes of an application say of a request, for Starlette and FastAPI alike."""
 
 from starlette.requests import Request
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class NamedRoute(Route):
+    """A route that says in the scope that it was matched, also to FastAPI's router."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return match, {**found, "route": self} if found else found
 
 
 def route_template(scope: Scope) -> str:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from app.http.protocol import ServiceProtocol
 from app.http.settings import HttpSettings
+from app.platform import telemetry
 from app.platform.health import Health
 from app.platform.metrics import event_loop_lag
 
@@ -82,8 +83,11 @@ def run_server(app: ASGIApp, settings: HttpSettings, *, health: Health) -> None:
     def end() -> None:
         server.should_exit = True
 
-    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        runner.run(serve())
+    try:
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(serve())
+    finally:
+        telemetry.shutdown()
     log.info("stopped")
 
 
