@@ -26,6 +26,8 @@ AS_UNPRIVILEGED = (
     "--ambient-caps=+dac_override",
     "--",
 )
+# Tells the service that this server is not one for production.
+MARK = "?application_name=embedded"
 SPEED_OVER_SAFETY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -41,7 +43,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
 
     def url(port: int) -> dict[str, str]:
         secret = password.read_text(encoding="utf-8")
-        return {"DATABASE_URL": f"postgresql://app:{secret}@127.0.0.1:{port}/app"}
+        return {"DATABASE_URL": f"postgresql://app:{secret}@127.0.0.1:{port}/app{MARK}"}
 
     running = _port(data)
     if running is not None and answers(running):

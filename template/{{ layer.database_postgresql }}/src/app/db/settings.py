@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, PositiveInt, SecretStr
 
@@ -38,3 +38,5 @@ class DatabaseSettings(SettingsGroup):
         url = urlsplit(self.database_url.get_secret_value())
         if url.hostname and (not url.password or url.password in WELL_KNOWN_PASSWORDS):
             yield "DATABASE_URL: has no password, or one that everybody knows"
+        if ("application_name", "embedded") in parse_qsl(url.query):
+            yield "DATABASE_URL: leads to the server of the development environment"

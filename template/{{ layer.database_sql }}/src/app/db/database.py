@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import ExceptionContext, PoolProxiedConnection, QueuePool, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,9 +14,10 @@ from sqlalchemy.util import greenlet_spawn
 from app.db import engine
 from app.db.settings import DatabaseSettings
 from app.db.statement import Statement
-from app.db.unit_of_work import UnitOfWork, unreachable
+from app.db.unit_of_work import UnitOfWork, reaching
 from app.errors import AppError, ErrorCode
 
+log = structlog.get_logger()
 _PING = Statement(text("SELECT 1"))
 
 
@@ -56,9 +58,11 @@ class Database:
             if read_only:
                 yield work
             else:
-                await engine.execute(work.driver, self._engines.begin)
+                with reaching():
+                    await engine.execute(work.driver, self._engines.begin)
                 yield work
-                await engine.commit(work.driver)
+                with reaching():
+                    await engine.commit(work.driver)
         except BaseException as error:
             await self._settle(work.driver, pooled, error)
             if isinstance(error, (DBAPIError, *engine.DRIVER_ERRORS)):
@@ -66,7 +70,8 @@ class Database:
                 if code is not None:
                     raise AppError(code) from error
             raise
-        await greenlet_spawn(pooled.close)
+        # Nothing is awaited here, as the pools neither reset connections nor overflow.
+        pooled.close()
         await work.committed()
 
     async def ping(self) -> None:
@@ -93,6 +98,7 @@ class Database:
         try:
             return await pool.raw_connection()
         except Exception as error:
+            log.warning("database_unreachable", error=f"{type(error).__name__}: {error}")
             raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE) from error
 
     async def _settle(
@@ -116,6 +122,6 @@ class Database:
 def _on_error(context: ExceptionContext) -> None:
     """Keep SQLAlchemy from closing connections by its own rules: `settle` decides."""
     context.is_disconnect = False
-    error = context.original_exception
-    if isinstance(error, OSError):
-        raise unreachable(error) from error
+    with reaching():
+        if isinstance(context.original_exception, OSError):
+            raise context.original_exception

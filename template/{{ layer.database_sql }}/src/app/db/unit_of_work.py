@@ -1,6 +1,7 @@
 """One transaction, as stores see it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -37,19 +38,15 @@ class UnitOfWork:
     async def fetch(self, statement: Statement, **values: Any) -> Sequence[Any]:
         """Run a statement; the rows that it returns, in the types of its columns."""
         arguments = statement.arguments(values)
-        try:
+        with reaching():
             found = await engine.fetch(self.driver, statement.sql, arguments)
-        except OSError as error:
-            raise unreachable(error) from error
         return statement.rows(found)
 
     async def run_many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement once for each row of values."""
         arguments = [statement.arguments(row) for row in rows]
-        try:
+        with reaching():
             await engine.run_many(self.driver, statement.sql, arguments)
-        except OSError as error:
-            raise unreachable(error) from error
 
     def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Run the callback once the transaction is committed and its connection given back.
@@ -67,6 +64,10 @@ class UnitOfWork:
                 log.exception("after_commit_failed")
 
 
-def unreachable(error: OSError) -> AppError:
-    """What the loss of a connection, or a timeout, means to a caller."""
-    return AppError(engine.error_code(error) or ErrorCode.DEPENDENCY_UNAVAILABLE)
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Tell the loss of the connection, and a timeout, from such errors of other work."""
+    try:
+        yield
+    except OSError as error:
+        raise AppError(engine.error_code(error) or ErrorCode.DEPENDENCY_UNAVAILABLE) from error

@@ -35,4 +35,4 @@ class DatabaseSettings(SettingsGroup):
 
     def production_faults(self) -> Iterator[str]:
         if ".dev" in self.path.parts:
-            yield "DATABASE_URL: is the file of the development environment"
+            yield "DATABASE_URL: leads to the file of the development environment"
