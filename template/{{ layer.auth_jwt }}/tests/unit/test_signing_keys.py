@@ -61,6 +61,10 @@ def test_keys_are_read_from_pem_and_jwks(text: str, kids: list[str]) -> None:
         (pem(KEY) + pem(KEY), "same kid"),
         (pem(KEY)[:80] + pem(KEY)[-40:], "not a usable EC key"),
     ],
+    ids=[
+        *("empty", "text", "broken JSON", "no list", "no keys", "no members", "symmetric"),
+        *("Ed25519", "RSA", "P-384", "secp256k1", "P-521 second", "public", "twice", "cut short"),
+    ],
 )
 def test_other_keys_are_refused_without_quoting_them(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault) as raised:
