@@ -252,3 +252,16 @@ async def test_sessions_of_long_ago_are_forgotten(
     new = await auth.log_in(email, PASSWORD)
     assert await family_of(database, old) is None
     assert await family_of(database, new) is not None
+
+
+async def test_refreshing_has_a_strict_limit(
+    auth: Auth, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    monkeypatch.setenv("RATE_LIMIT_LOGIN_ACCOUNT", "3/hour")
+    limited = start()
+    for _ in range(3):
+        pair = await limited.refresh(pair.refresh_token)
+    with pytest.raises(AppError) as raised:
+        await limited.refresh(pair.refresh_token)
+    assert raised.value.code is ErrorCode.RATE_LIMITED

@@ -101,9 +101,8 @@ def test_the_time_of_an_answer_does_not_tell_who_has_an_account(
             anonymous.post(REGISTER, json={"email": email, "password": OTHER_PASSWORD})
         return time.perf_counter() - start
 
-    times = [(seconds(known), seconds(new_email())) for _ in range(15)]
-    known_time, unknown_time = (statistics.median(column) for column in zip(*times, strict=True))
-    assert known_time == pytest.approx(unknown_time, rel=0.35)
+    ratios = [seconds(known) / seconds(new_email()) for _ in range(11)]
+    assert statistics.median(ratios) == pytest.approx(1, abs=0.35)
 
 
 def test_of_two_registrations_at_once_one_counts(anonymous: httpx2.Client) -> None:
@@ -207,7 +206,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
         (b"grant_type=password&username=a&password=b&password=c", FORM, 400),
         (b"grant_type=password&username=%ff&password=b", FORM, 400),
         (b"grant_type=password&username=\xff&password=b", FORM, 400),
-        (b"&".join(b"f%d=1" % n for n in range(50)), FORM, 400),
+        (b"&".join(b"f%d=1" % n for n in range(101)), FORM, 400),
         (b"grant_type=password&username=a&password=" + b"x" * 129, FORM, 422),
         (b'{"grant_type": "password"}', {"Content-Type": "application/json"}, 415),
         (b"grant_type=password", {}, 415),
@@ -227,7 +226,8 @@ def test_parameters_that_a_login_does_not_know_are_ignored(
     email = new_email()
     register(service, email)
     form = {"grant_type": "password", "username": email, "password": PASSWORD, "scope": ""}
-    assert anonymous.post(TOKEN, data={**form, "client_id": "app"}).status_code == 200
+    response = anonymous.post(TOKEN, data={**form, "client_id": ["one", "two"]})
+    assert response.status_code == 200
 
 
 def test_a_new_password_ends_the_other_sessions(service: Service, anonymous: httpx2.Client) -> None:

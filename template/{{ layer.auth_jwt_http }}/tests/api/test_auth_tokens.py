@@ -22,7 +22,7 @@ JWKS = "/.well-known/jwks.json"
 Tokens = dict[str, str]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def email(service: Service) -> str:
     address = new_email()
     register(service, address)

@@ -1,6 +1,7 @@
 """Parameters in the body, as OAuth 2.0 sends them: a form, or the same members as JSON."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,7 +15,7 @@ from app.http.json import parse_json
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
-_MAX_FIELDS = 20
+_MAX_FIELDS = 100
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -39,7 +40,8 @@ def parameters(
             headers = {"Accept": ", ".join(media_types)}
             raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers=headers)
         body = await request.body()
-        values = parse_json(body) if media_type == JSON else _parse_form(body)
+        is_json = media_type == JSON
+        values = parse_json(body) if is_json else _parse_form(body, model.model_fields)
         try:
             return model.model_validate(values)
         except ValidationError as error:
@@ -49,16 +51,15 @@ def parameters(
     return read
 
 
-def _parse_form(body: bytes) -> dict[str, str]:
+def _parse_form(body: bytes, known: Iterable[str]) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode(), errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise AppError(
             ErrorCode.MALFORMED_REQUEST, "The form is not well-formed UTF-8 of few fields"
         ) from None
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        repeated = sorted({name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1})
-        faults = [FieldFault(name, "must not be repeated") for name in repeated]
+    names = Counter(name for name, _ in pairs)
+    faults = [FieldFault(name, "must not be repeated") for name in known if names[name] > 1]
+    if faults:
         raise AppError(ErrorCode.MALFORMED_REQUEST, details=faults)
-    return values
+    return dict(pairs)
