@@ -140,7 +140,7 @@ def test_the_forger_used_below_makes_tokens_that_are_accepted() -> None:
         {"x5u": "https://attacker.example/cert.pem"},
         {"x5c": ["MIIB"]},
     ],
-    ids=lambda header: json.dumps(header)[:50],
+    ids=lambda header: json.dumps(header)[:8],
 )
 def test_any_other_header_is_refused_though_the_signature_is_good(header: Json) -> None:
     assert refusal(forged(header)) is ErrorCode.UNAUTHENTICATED
@@ -197,7 +197,7 @@ def test_a_missing_or_wrong_claim_is_refused_though_the_signature_is_good(claims
         {"sub": str(USER).upper()},
         {"extra": "claim"},
     ],
-    ids=lambda claims: str(claims)[:50],
+    ids=lambda claims: str(claims)[:8],
 )
 def test_what_the_standards_allow_is_accepted(claims: Json) -> None:
     assert tokens().verify(forged(claims=claims)).principal.subject == str(USER)
