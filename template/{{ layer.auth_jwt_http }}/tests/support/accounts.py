@@ -1,13 +1,12 @@
 """Accounts to act as."""
 
 from collections.abc import Mapping
-from secrets import token_urlsafe
 from uuid import uuid4
 
 from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service, run_command
 
-PASSWORD = f"correct-horse-{token_urlsafe(12)}"
+PASSWORD = "violet-otter-cabin-4821"
 _accounts: dict[tuple[str, str], str] = {}
 
 
