@@ -69,7 +69,11 @@ def build_service(settings: Settings) -> Service:
         http_client=http_client,
         queue=queue,
         auth=Auth(settings.auth, database, cache, rate_limiter),
-        health=Health({"database": database.ping, "cache": cache.ping}),
+        health=Health(
+            {"database": database.ping, "cache": cache.ping},
+            # Without the broker orders are still taken, and wait in the outbox.
+            optional={"queue": queue.ping},
+        ),
         audit=AuditService(database, cursors),
         orders=OrderService(database, queue, cursors, settings.idempotency),
         # Your own services go below this line.

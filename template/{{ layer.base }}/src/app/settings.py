@@ -62,5 +62,11 @@ class Settings:
         return cls(**groups)  # type: ignore[arg-type]
 
     @property
+    def serves_docs(self) -> bool:
+        """Whether the documentation is served: outside of production, unless set."""
+        enabled = self.http.http_docs_enabled
+        return not self.production if enabled is None else enabled
+
+    @property
     def production(self) -> bool:
         return self.runtime.app_env is Environment.PRODUCTION

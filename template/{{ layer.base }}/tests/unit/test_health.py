@@ -36,9 +36,11 @@ async def test_a_failing_part_is_named_without_its_message() -> None:
 async def test_the_service_is_ready_without_an_optional_part() -> None:
     broker = Part()
     broker.error = OSError()
-    report = await Health({}, optional={"broker": broker.check}).report()
-    assert report.ready
-    assert report.parts["broker"].issue == "unavailable"
+    service = Health({"database": Part().check}, optional={"broker": broker.check})
+    assert (await service.report()).parts.keys() == {"database"}
+    details = await service.details()
+    assert details.ready
+    assert details.parts["broker"].issue == "unavailable"
 
 
 async def test_a_part_that_hangs_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

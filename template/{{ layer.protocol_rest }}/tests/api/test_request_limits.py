@@ -172,3 +172,27 @@ def test_metrics_and_logs_name_the_whole_route(
     assert answer.status_code in {404, 422}
     assert f'http_route="{route}"' in narrow_client.get("/metrics").text
     assert [event["route"] for event in narrow_service.logs(request_id=request_id)][-1] == route
+
+
+def test_details_of_health_are_for_operators(
+    sign_in_as: Callable[[str], httpx2.Client],
+) -> None:
+    refused = sign_in_as("member").get("/health/detailed")
+    assert refused.status_code == 403
+    assert "insufficient_scope" in refused.headers["WWW-Authenticate"]
+    details = sign_in_as("admin").get("/health/detailed").json()
+    assert details["status"] == "ready"
+    assert details["parts"]["database"]["status"] == "ok"
+    assert details["parts"]["database"]["latency_ms"] > 0
+    assert details["pool"]["maximum"] >= details["pool"]["used"] + details["pool"]["idle"] > 0
+    assert details["memory_bytes"] > 1_000_000
+    assert "queue" in details
+
+
+def test_documentation_is_shown_only_where_it_is_wanted(
+    service: Service, start_service: Callable[..., Service]
+) -> None:
+    for running, status in ((service, 200), (start_service(HTTP_DOCS_ENABLED="false"), 404)):
+        with running.client() as client:
+            assert client.get("/openapi.json").status_code == status
+            assert client.get("/docs", headers={"Accept": "text/html"}).status_code == status

@@ -42,22 +42,22 @@ def operations_routes(service: "Service") -> list[BaseRoute]:
 
     async def detailed(request: Request) -> Response:
         require_principal(request.scope).require(Permission.OPS_READ)
-        report = await service.health.report()
+        report = await service.health.details()
         pool = service.database.pool_status()
-        return JSONResponse(
-            {
-                "status": _status(report),
-                "version": VERSION,
-                "commit": service.settings.runtime.app_commit,
-                "parts": {
-                    name: {"status": part.issue or "ok", "latency_ms": part.latency_ms}
-                    for name, part in report.parts.items()
-                },
-                "pool": {"used": pool.used, "idle": pool.idle, "maximum": pool.maximum},
-                "queue": await service.queue.depth(),
-                "memory_bytes": _resident_memory(),
-            }
-        )
+        body: dict[str, object] = {
+            "status": _status(report),
+            "version": VERSION,
+            "commit": service.settings.runtime.app_commit,
+            "memory_bytes": _resident_memory(),
+            "pool": {"used": pool.used, "idle": pool.idle, "maximum": pool.maximum},
+            "parts": {
+                name: {"status": part.issue or "ok", "latency_ms": part.latency_ms}
+                for name, part in report.parts.items()
+            },
+        }
+        if "database" not in report.failing:
+            body["queue"] = await service.queue.depth()
+        return JSONResponse(body)
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import structlog
 
 log = structlog.get_logger()
+
+Check = Callable[[], Awaitable[None]]
 
 _CHECK_SECONDS = 2.0
 _KEPT_SECONDS = 1.0
@@ -26,7 +29,7 @@ class HealthReport:
 
     parts: Mapping[str, PartHealth]
     failing: tuple[str, ...]
-    draining: bool = False
+    draining: bool
 
     @property
     def ready(self) -> bool:
@@ -36,34 +39,48 @@ class HealthReport:
 class Health:
     """Runs the checks, each at most 2 s, and keeps their result for 1 s.
 
-    A check raises when its part is unwell. `optional` parts are reported, but the service is
-    ready without them. `draining` is set when the process was told to stop.
+    A check raises when its part is unwell. The service is ready without its `optional` parts.
+    `draining` is set when the process was told to stop.
     """
 
     def __init__(
-        self,
-        checks: Mapping[str, Callable[[], Awaitable[None]]],
-        optional: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+        self, checks: Mapping[str, Check], optional: Mapping[str, Check] | None = None
     ) -> None:
         self.draining = False
-        self._required = frozenset(checks)
-        self._checks = {**checks, **(optional or {})}
-        self._unwell: frozenset[str] = frozenset()
-        self._latest: asyncio.Future[HealthReport] | None = None
-        self._expires = 0.0
+        self._required = _Checks(checks)
+        self._optional = _Checks(optional or {})
 
     async def report(self) -> HealthReport:
-        """The state of every part; callers at the same time share one run."""
+        """The state of the required parts."""
+        parts = await self._required.results()
+        failing = tuple(sorted(name for name, part in parts.items() if part.issue))
+        return HealthReport(parts, failing, self.draining)
+
+    async def details(self) -> HealthReport:
+        """The state of every part."""
+        report, optional = await asyncio.gather(self.report(), self._optional.results())
+        return replace(report, parts={**report.parts, **optional})
+
+
+class _Checks:
+    """Checks that run together; callers at the same time share one run."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+        self._unwell: frozenset[str] = frozenset()
+        self._latest: asyncio.Future[Mapping[str, PartHealth]] | None = None
+        self._expires = 0.0
+
+    async def results(self) -> Mapping[str, PartHealth]:
         loop = asyncio.get_running_loop()
         if self._latest is None or (self._latest.done() and loop.time() >= self._expires):
             self._latest = loop.create_task(self._run())
         # Shielded: a caller that gives up must not fail the others.
-        report = await asyncio.shield(self._latest)
-        return replace(report, draining=True) if self.draining else report
+        return await asyncio.shield(self._latest)
 
-    async def _run(self) -> HealthReport:
-        names = list(self._checks)
-        parts = dict(zip(names, await asyncio.gather(*map(self._check, names)), strict=True))
+    async def _run(self) -> Mapping[str, PartHealth]:
+        found = await asyncio.gather(*map(_run_check, self._checks, self._checks.values()))
+        parts = dict(zip(self._checks, found, strict=True))
         unwell = frozenset(name for name, part in parts.items() if part.issue)
         for name in unwell - self._unwell:
             log.warning("health check failing", part=name, issue=parts[name].issue)
@@ -71,18 +88,18 @@ class Health:
             log.info("health check recovered", part=name)
         self._unwell = unwell
         self._expires = asyncio.get_running_loop().time() + _KEPT_SECONDS
-        return HealthReport(parts, failing=tuple(sorted(unwell & self._required)))
+        return parts
 
-    async def _check(self, name: str) -> PartHealth:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        issue = ""
-        try:
-            async with asyncio.timeout(_CHECK_SECONDS):
-                await self._checks[name]()
-        except TimeoutError:
-            issue = "timed out"
-        except Exception:
-            log.debug("health check raised", part=name, exc_info=True)
-            issue = "unavailable"
-        return PartHealth(round((loop.time() - started) * 1000, 1), issue)
+
+async def _run_check(name: str, check: Check) -> PartHealth:
+    began = perf_counter()
+    issue = ""
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await check()
+    except TimeoutError:
+        issue = "timed out"
+    except Exception:
+        log.debug("health check raised", part=name, exc_info=True)
+        issue = "unavailable"
+    return PartHealth(round((perf_counter() - began) * 1000, 1), issue)

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from app.auth import api as auth
+from app.bootstrap import Service
 from app.features.audit import api as audit
 from app.features.orders import api as orders
 from app.transport import docs
@@ -31,4 +32,6 @@ def include_routes(app: FastAPI) -> None:
         for router in routers:
             app.include_router(router, prefix=f"/{version}")
     app.include_router(auth.public_router)
-    docs.install(app)
+    service: Service = app.state.service
+    if service.settings.serves_docs:
+        docs.install(app)

@@ -35,7 +35,7 @@ def middleware_stack(service: "Service") -> list[Middleware]:
         ),
         Middleware(HostMiddleware, allowed_hosts=http.allowed_hosts),
         *([origins] if http.cors_origins else []),
-        Middleware(FailureMiddleware),
+        Middleware(FailureMiddleware, debug=http.http_debug),
         Middleware(StrictnessMiddleware),
         Middleware(InFlightMiddleware, limit=http.http_max_in_flight),
         Middleware(DeadlineMiddleware, seconds=http.http_request_timeout_seconds),

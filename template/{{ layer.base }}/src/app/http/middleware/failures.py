@@ -1,6 +1,7 @@
 """The last resort: what nothing else answers is answered here, in the error shape."""
 
 import asyncio
+import traceback
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -18,10 +19,12 @@ class FailureMiddleware:
     """Answers 500 for an exception that nobody expected, and 503 when the server gives up.
 
     A response that is under way already stays incomplete, and the server closes the connection.
+    Where `debug` is on, the error tells the traceback.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, debug: bool) -> None:
         self._app = app
+        self._debug = debug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -48,4 +51,5 @@ class FailureMiddleware:
         except Exception:
             context().route = route_template(scope)
             log.exception("unhandled exception")
-            await answer(AppError(ErrorCode.INTERNAL_ERROR))
+            message = traceback.format_exc() if self._debug else None
+            await answer(AppError(ErrorCode.INTERNAL_ERROR, message))
