@@ -1,0 +1,78 @@
+"""What clients and orchestrators meet while the database is lost or frozen."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from tests.support.accounts import sign_in
+from tests.support.link import Link, linked
+from tests.support.paths import path
+from tests.support.service import Service, running_service
+
+ORDERS = path("/orders")
+
+
+@pytest.fixture
+def link(environment: dict[str, str]) -> Iterator[Link]:
+    address = urlsplit(environment["DATABASE_URL"])
+    assert address.hostname
+    with linked(address.hostname, address.port or 5432) as made:
+        yield made
+
+
+@pytest.fixture
+def far_service(environment: dict[str, str], scratch: Path, link: Link) -> Iterator[Service]:
+    """A service whose database is at the end of the link."""
+    address = urlsplit(environment["DATABASE_URL"])
+    user = address.netloc.rpartition("@")[0]
+    url = address._replace(netloc=f"{user}@127.0.0.1:{link.port}").geturl()
+    changes = {"DATABASE_URL": url, "DB_STATEMENT_TIMEOUT_SECONDS": "0.5"}
+    with running_service(environment, scratch, changes=changes, ready="/health/live") as running:
+        yield running
+
+
+def seconds_until(status: int, client: httpx2.Client, address: str) -> float:
+    began = time.monotonic()
+    while client.get(address).status_code != status:
+        assert time.monotonic() < began + 10, f"{address} does not answer {status}"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def test_the_service_lives_without_its_database_and_finds_it_again(
+    far_service: Service, service: Service, link: Link
+) -> None:
+    with far_service.client(headers=sign_in(service)) as client:
+        assert client.get("/health/live").status_code == 200
+        unready = client.get("/health/ready")
+        assert unready.status_code == 503
+        assert unready.json()["status"] == "unavailable"
+        assert unready.json()["error"]["code"] == "DEPENDENCY_UNAVAILABLE"
+        assert [part["field"] for part in unready.json()["error"]["details"]] == ["database"]
+
+        link.mend()
+        assert seconds_until(200, client, "/health/ready") < 5
+        assert client.get(ORDERS).status_code == 200
+
+        for trouble in (link.cut, link.freeze):
+            trouble()
+            began = time.monotonic()
+            refused = client.get(ORDERS)
+            assert time.monotonic() - began < 5
+            assert refused.status_code == 503
+            assert refused.json()["error"]["code"] in {
+                "DEPENDENCY_UNAVAILABLE",
+                "DEADLINE_EXCEEDED",
+            }
+            assert seconds_until(503, client, "/health/ready") < 5
+            began = time.monotonic()
+            assert client.get("/health/live").status_code == 200
+            assert time.monotonic() - began < 0.5
+            link.mend()
+            assert seconds_until(200, client, "/health/ready") < 5
+            assert seconds_until(200, client, ORDERS) < 5
+        assert not far_service.logs(status=500)
