@@ -100,6 +100,18 @@ async def test_a_request_without_credentials_has_no_principal(auth: Auth) -> Non
     assert await auth.authenticator.authenticate(AuthRequest("GET", {})) is None
 
 
+async def test_of_registrations_at_the_same_moment_one_counts(start: Start) -> None:
+    auth = start(password_hash_concurrency=8)
+    for _ in range(2):
+        email = f"user-{uuid4().hex}@example.com"
+        passwords = [f"{PASSWORD} {number}" for number in range(6)]
+        await asyncio.gather(*(auth.accounts.register(email, password) for password in passwords))
+        logins = await asyncio.gather(
+            *(auth.log_in(email, password) for password in passwords), return_exceptions=True
+        )
+        assert sum(isinstance(login, TokenPair) for login in logins) == 1
+
+
 async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Database) -> None:
     email = await registered(auth)
     weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)

@@ -43,14 +43,13 @@ class Accounts:
         """
         check_new_password(password, email)
         user = await self._new_user(email, password, Role.MEMBER)
-        async with self._database.unit_of_work() as work:
-            added = await Users(work).add_if_absent(user)
-            await audit(
-                work,
-                "user.register",
-                f"user/{user.id if added else 'known'}",
-                "success" if added else "failure",
-            )
+        try:
+            added = await self._add(user)
+        except AppError as error:
+            if error.code is not ErrorCode.CONFLICT:
+                raise
+            # The same address is registered at the same moment; by now it is known.
+            added = await self._add(user)
         auth_events.labels("register", "success" if added else "known").inc()
 
     async def get(self, principal: Principal) -> User:
@@ -112,6 +111,13 @@ class Accounts:
         """Refuse the account's logins, or allow them again; raises `AppError(NOT_FOUND)`."""
         action = "user.disable" if disabled else "user.enable"
         await self._change(email, action, disabled=disabled)
+
+    async def _add(self, user: User) -> bool:
+        async with self._database.unit_of_work() as work:
+            added = await Users(work).add_if_absent(user)
+            object_ = f"user/{user.id if added else 'known'}"
+            await audit(work, "user.register", object_, "success" if added else "failure")
+        return added
 
     async def _change(self, email: str, action: str, **values: object) -> None:
         async with self._database.unit_of_work() as work:

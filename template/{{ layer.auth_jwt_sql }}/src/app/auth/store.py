@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +12,13 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     LargeBinary,
-    Select,
     Table,
     Text,
     Uuid,
+    bindparam,
     delete,
     exists,
     insert,
-    literal,
     select,
     update,
 )
@@ -27,6 +27,7 @@ from app.auth.model import TokenFamily, User
 from app.auth.principal import Role
 from app.db import UnitOfWork
 from app.db.schema import UtcDateTime, metadata
+from app.db.statement import Statement
 
 users = Table(
     "users",
@@ -43,110 +44,160 @@ token_families = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("handle_hash", LargeBinary(32), nullable=False, unique=True),
-    Column("token_hash", LargeBinary(32), nullable=False),
+    Column("handle_hash", LargeBinary, nullable=False, unique=True),
+    Column("token_hash", LargeBinary, nullable=False),
     Column("scopes", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime, index=True),
 )
 
+_user, _family = users.c, token_families.c
+_WITH_EMAIL = select(users).where(_user.email == bindparam("email"))
+_WITH_ID = select(users).where(_user.id == bindparam("id"))
+_FIND = {
+    (by, lock): Statement(query.with_for_update(key_share=True) if lock else query)
+    for by, query in (("email", _WITH_EMAIL), ("id", _WITH_ID))
+    for lock in (False, True)
+}
+_ADD_IF_ABSENT = Statement(
+    insert(users)
+    .from_select(
+        users.c.keys(),
+        select(*(bindparam(column.name, type_=column.type) for column in users.c)).where(
+            ~exists().where(_user.email == bindparam("email", type_=_user.email.type))
+        ),
+    )
+    .returning(_user.id)
+)
+
+_ADD = Statement(insert(token_families))
+_WITH_HANDLE = Statement(select(token_families).where(_family.handle_hash == bindparam("handle")))
+_ROTATE = Statement(
+    update(token_families)
+    .where(
+        _family.id == bindparam("family_id"),
+        _family.token_hash == bindparam("expected"),
+        _family.revoked_at.is_(None),
+    )
+    .values(token_hash=bindparam("token_hash"), expires_at=bindparam("expires_at"))
+    .returning(_family.id)
+)
+_REVOKING = (
+    update(token_families)
+    .where(_family.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+    .returning(_family.id)
+)
+_REVOKE = Statement(_REVOKING.where(_family.id == bindparam("family_id")))
+_REVOKE_ALL = Statement(_REVOKING.where(_family.user_id == bindparam("of_user")))
+_REVOKE_OTHERS = Statement(
+    _REVOKING.where(_family.user_id == bindparam("of_user"), _family.id != bindparam("keep"))
+)
+_REVOKED = Statement(select(_family.id).where(_family.revoked_at >= bindparam("since")))
+_PRUNE = Statement(
+    delete(token_families).where(
+        _family.user_id == bindparam("of_user"), _family.expires_at < bindparam("before")
+    )
+)
+
+
+@cache
+def _change(*names: str) -> Statement:
+    change = update(users).where(_user.id == bindparam("user_id"))
+    return Statement(change.values({name: bindparam(name) for name in names}))
+
 
 class Users:
     """Accounts as seen from one unit of work."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self._connection = work.connection
+        self._work = work
 
     async def add_if_absent(self, user: User) -> bool:
-        """Whether the account was added: False where its address has one, unchanged."""
-        values = [literal(value, users.c[name].type) for name, value in asdict(user).items()]
-        known = exists().where(users.c.email == user.email)
-        done = await self._connection.execute(
-            insert(users).from_select(list(asdict(user)), select(*values).where(~known))
-        )
-        return done.rowcount == 1
+        """Whether the account was added: False where its address has one, unchanged.
+
+        CONFLICT where another transaction adds the same address at this moment.
+        """
+        return bool(await self._work.fetch(_ADD_IF_ABSENT, **asdict(user)))
 
     async def with_email(self, email: str, *, lock: bool = False) -> User | None:
         """The account of a normalised address; `lock` keeps others from changing it."""
-        return await self._one(select(users).where(users.c.email == email), lock)
+        return _one_user(await self._work.fetch(_FIND["email", lock], email=email))
 
     async def get(self, user_id: UUID, *, lock: bool = False) -> User | None:
-        return await self._one(select(users).where(users.c.id == user_id), lock)
+        """The account; `lock` keeps others from changing it."""
+        return _one_user(await self._work.fetch(_FIND["id", lock], id=user_id))
 
     async def update(self, user_id: UUID, **values: object) -> None:
         """Change fields of an account."""
-        await self._connection.execute(update(users).where(users.c.id == user_id).values(values))
-
-    async def _one(self, query: Select[Any], lock: bool) -> User | None:
-        if lock:
-            query = query.with_for_update(key_share=True)
-        row = (await self._connection.execute(query)).mappings().one_or_none()
-        return None if row is None else User(**{**row, "role": Role(row["role"])})
+        await self._work.fetch(_change(*sorted(values)), user_id=user_id, **values)
 
 
 class TokenFamilies:
     """Families of tokens as seen from one unit of work."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self._connection = work.connection
+        self._work = work
 
     async def add(self, family: TokenFamily) -> None:
+        """Store a new family."""
         scopes = None if family.scopes is None else " ".join(sorted(family.scopes))
-        await self._connection.execute(insert(token_families), {**asdict(family), "scopes": scopes})
+        await self._work.fetch(_ADD, **{**asdict(family), "scopes": scopes})
 
     async def with_handle(self, handle_hash: bytes) -> TokenFamily | None:
-        query = select(token_families).where(token_families.c.handle_hash == handle_hash)
-        row = (await self._connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            return None
-        scopes = None if row["scopes"] is None else frozenset(row["scopes"].split())
-        return TokenFamily(**{**row, "scopes": scopes})
+        """The family of a refresh token, current or not."""
+        rows = await self._work.fetch(_WITH_HANDLE, handle=handle_hash)
+        return _family_of(rows[0]) if rows else None
 
     async def rotate(self, family: TokenFamily, token_hash: bytes, expires_at: datetime) -> bool:
         """Replace the current token; False where another request was first, or revoked it."""
-        done = await self._connection.execute(
-            update(token_families)
-            .where(
-                token_families.c.id == family.id,
-                token_families.c.token_hash == family.token_hash,
-                token_families.c.revoked_at.is_(None),
-            )
-            .values(token_hash=token_hash, expires_at=expires_at)
+        changed = await self._work.fetch(
+            _ROTATE,
+            family_id=family.id,
+            expected=family.token_hash,
+            token_hash=token_hash,
+            expires_at=expires_at,
         )
-        return done.rowcount == 1
+        return bool(changed)
 
     async def revoke(self, family_id: UUID, now: datetime) -> bool:
         """Whether the family was alive until now."""
-        done = await self._connection.execute(
-            update(token_families)
-            .where(token_families.c.id == family_id, token_families.c.revoked_at.is_(None))
-            .values(revoked_at=now)
-        )
-        return done.rowcount == 1
+        return bool(await self._work.fetch(_REVOKE, family_id=family_id, now=now))
 
     async def revoke_all(
         self, user_id: UUID, now: datetime, keep: UUID | None = None
     ) -> Sequence[UUID]:
         """Revoke every family of the account but one; returns those that were alive."""
-        query = update(token_families).where(
-            token_families.c.user_id == user_id, token_families.c.revoked_at.is_(None)
-        )
-        if keep is not None:
-            query = query.where(token_families.c.id != keep)
-        ended = await self._connection.scalars(
-            query.values(revoked_at=now).returning(token_families.c.id)
-        )
-        return ended.all()
+        statement = _REVOKE_ALL if keep is None else _REVOKE_OTHERS
+        ended = await self._work.fetch(statement, of_user=user_id, now=now, keep=keep)
+        return [row[0] for row in ended]
 
     async def revoked_since(self, moment: datetime) -> Sequence[UUID]:
-        query = select(token_families.c.id).where(token_families.c.revoked_at >= moment)
-        return (await self._connection.scalars(query)).all()
+        """The families that were revoked at a moment or later."""
+        return [row[0] for row in await self._work.fetch(_REVOKED, since=moment)]
 
     async def prune(self, user_id: UUID, before: datetime) -> None:
         """Forget the account's families that expired before a time."""
-        await self._connection.execute(
-            delete(token_families).where(
-                token_families.c.user_id == user_id, token_families.c.expires_at < before
-            )
-        )
+        await self._work.fetch(_PRUNE, of_user=user_id, before=before)
+
+
+def _one_user(rows: Sequence[Any]) -> User | None:
+    if not rows:
+        return None
+    user_id, email, password_hash, role, disabled, created_at = rows[0]
+    return User(user_id, email, password_hash, Role(role), disabled, created_at)
+
+
+def _family_of(row: Any) -> TokenFamily:
+    family_id, user_id, handle, token, scopes, created_at, expires_at, revoked_at = row
+    return TokenFamily(
+        id=family_id,
+        user_id=user_id,
+        handle_hash=handle,
+        token_hash=token,
+        scopes=None if scopes is None else frozenset(scopes.split()),
+        created_at=created_at,
+        expires_at=expires_at,
+        revoked_at=revoked_at,
+    )
