@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Response
 
 from app.auth.parameters import FORM, JSON, parameters, request_body
 from app.auth.schema import (
@@ -20,6 +20,7 @@ from app.auth.schema import (
 )
 from app.errors import AppError, ErrorCode, FieldFault
 from app.transport.access import AccessRoute, authenticated, public
+from app.transport.conditions import IfNoneMatch, is_current
 from app.transport.dependencies import PrincipalDep, ServiceDep
 from app.transport.responses import error_responses, success
 
@@ -155,13 +156,11 @@ async def change_password(
     responses={
         200: success("The keys"),
         304: success("The caller already holds these keys"),
-        **error_responses(public=True),
+        **error_responses(422, public=True),
     },
 )
 @public
-async def jwks(
-    service: ServiceDep, if_none_match: Annotated[str | None, Header()] = None
-) -> Response:
+async def jwks(service: ServiceDep, if_none_match: IfNoneMatch = None) -> Response:
     """The public keys that verify access tokens (RFC 7517)."""
     body = json.dumps(service.auth.jwks(), separators=(",", ":")).encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
@@ -170,6 +169,6 @@ async def jwks(
         "ETag": tag,
         "Vary": "Accept",
     }
-    if if_none_match is not None and (tag in if_none_match or if_none_match.strip() == "*"):
+    if is_current(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")

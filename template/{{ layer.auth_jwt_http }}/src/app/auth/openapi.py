@@ -7,7 +7,10 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "An access token from `POST /auth/token`, valid for 15 minutes (RFC 6750)",
+        "description": (
+            "An access token from `POST /auth/token`, valid for 15 minutes (RFC 6750), "
+            "made and checked as RFC8725 advises"
+        ),
     }
 }
 SECURITY: list[dict[str, list[str]]] = [{"bearerAuth": []}]

@@ -40,6 +40,7 @@ Password = Annotated[
     str, Field(min_length=1, max_length=MAX_LENGTH, json_schema_extra={"format": "password"})
 ]
 Token = Annotated[str, Field(min_length=1, max_length=8192)]
+_KeyPart = Annotated[str, Field(max_length=128)]
 
 
 class Registration(BaseModel):
@@ -69,7 +70,7 @@ class PasswordGrant(BaseModel):
     username: Annotated[str, Field(min_length=1, max_length=MAX_EMAIL_LENGTH)]
     password: Password
     scope: Annotated[
-        str, Field(max_length=1024, json_schema_extra={"pattern": f"^({_SCOPE})( ({_SCOPE}))*$"})
+        str, Field(max_length=1024, json_schema_extra={"pattern": f"^(({_SCOPE})( ({_SCOPE}))*)?$"})
     ] = ""
 
 
@@ -88,11 +89,13 @@ class RevocationParameters(BaseModel):
 class TokenOut(BaseModel):
     """RFC 6749 section 5.1. Each refresh token is for one use."""
 
-    access_token: str
+    access_token: Token
     token_type: Literal["Bearer"]
-    expires_in: Annotated[int, Field(description="Seconds that the access token lasts")]
-    refresh_token: str
-    scope: str
+    expires_in: Annotated[
+        int, Field(ge=1, le=86_400, description="Seconds that the access token lasts")
+    ]
+    refresh_token: Token
+    scope: Annotated[str, Field(max_length=1024)]
 
     @classmethod
     def of(cls, pair: TokenPair) -> Self:
@@ -112,9 +115,9 @@ class UserOut(BaseModel):
     """The caller's account, and what its token allows."""
 
     id: UUID
-    email: str
-    roles: list[Role]
-    permissions: list[Permission]
+    email: Annotated[str, Field(max_length=MAX_EMAIL_LENGTH)]
+    roles: Annotated[list[Role], Field(max_length=len(Role))]
+    permissions: Annotated[list[Permission], Field(max_length=len(Permission))]
     created_at: datetime
 
     @classmethod
@@ -131,16 +134,16 @@ class UserOut(BaseModel):
 class JwkOut(BaseModel):
     """One public key (RFC 7517)."""
 
-    kty: str
-    crv: str
-    x: str
-    y: str
-    kid: str
-    use: str
-    alg: str
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: _KeyPart
+    y: _KeyPart
+    kid: _KeyPart
+    use: Literal["sig"]
+    alg: Literal["ES256"]
 
 
 class JwksOut(BaseModel):
     """The public keys of the access tokens, the one that signs now first."""
 
-    keys: list[JwkOut]
+    keys: Annotated[list[JwkOut], Field(max_length=20)]

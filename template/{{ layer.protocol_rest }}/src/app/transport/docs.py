@@ -13,6 +13,7 @@ from app.project import DESCRIPTION, TITLE, VERSION
 from app.transport.versioning import VERSION_PARAMETERS, public_path
 from app.transport.versions import CURRENT
 
+_LENGTHS = {"uuid": 36, "date-time": 35}
 _CSP = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data: https://fastapi.tiangolo.com; "
     "script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
@@ -23,17 +24,43 @@ _CSP = (
 def openapi(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document, with paths as clients write them."""
     document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
-    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    document["servers"] = [{"url": "/"}]
+    components = document["components"]
+    components["securitySchemes"] = SECURITY_SCHEMES
+    components["responses"] = {}
     paths = {}
     for path, item in document["paths"].items():
-        if path.startswith(f"/{CURRENT}/"):
-            for operation in item.values():
+        versioned = path.startswith(f"/{CURRENT}/")
+        paths[public_path(path) if versioned else path] = item
+        for operation in item.values():
+            if versioned:
                 operation.setdefault("parameters", []).extend(VERSION_PARAMETERS)
-            paths[public_path(path)] = item
-        else:
-            paths[path] = item
+            _share_errors(operation["responses"], components["responses"])
     document["paths"] = paths
+    _bound(document)
     return document
+
+
+def _share_errors(responses: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Write the error response of each status once, for all operations."""
+    for status, response in responses.items():
+        if status >= "400":
+            shared[f"Error{status}"] = response
+            responses[status] = {"$ref": f"#/components/responses/Error{status}"}
+
+
+def _bound(node: Any) -> None:
+    """Add the sizes that follow from a format or a range, which pydantic leaves out."""
+    if isinstance(node, list):
+        for part in node:
+            _bound(part)
+    elif isinstance(node, dict):
+        if node.get("type") == "string" and node.get("format") in _LENGTHS:
+            node.setdefault("maxLength", _LENGTHS[node["format"]])
+        elif node.get("type") == "integer":
+            node.setdefault("format", "int32" if node.get("maximum", 2**31) < 2**31 else "int64")
+        for part in node.values():
+            _bound(part)
 
 
 def install(app: FastAPI) -> None:

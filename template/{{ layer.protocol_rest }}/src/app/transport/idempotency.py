@@ -4,6 +4,7 @@ import hashlib
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from pydantic.json_schema import SkipJsonSchema
 
 from app.platform.idempotency import IdempotencyKey
 from app.transport.dependencies import PrincipalDep
@@ -16,7 +17,7 @@ REPLAYED_HEADER: dict[str, Any] = {
 }
 
 _Key = Annotated[
-    str | None,
+    str | SkipJsonSchema[None],
     Header(
         alias="Idempotency-Key",
         min_length=1,

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from app.transport.versioning import public_path
 
@@ -22,15 +23,15 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str | None, Field(max_length=512)] = None
+    cursor: Annotated[str, Field(max_length=512)] | SkipJsonSchema[None] = None
 
 
 class PaginationOut(BaseModel):
     """`cursor` leads to the next page, null on the last."""
 
-    cursor: str | None
+    cursor: Annotated[str, Field(max_length=512)] | None
     has_more: bool
-    limit: int
+    limit: Annotated[int, Field(ge=1, le=100)]
 
     @classmethod
     def of(cls, next_cursor: str | None, limit: int) -> Self:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from app.auth.principal import Permission
 from app.db.audit import AuditFilters
@@ -17,7 +18,7 @@ from app.transport.responses import error_responses, success
 
 router = APIRouter(prefix="/audit-events", tags=["audit"], route_class=AccessRoute)
 
-_Text = Annotated[str | None, Field(max_length=200)]
+_Text = Annotated[str, Field(max_length=200)]
 
 
 class AuditEventOut(BaseModel):
@@ -27,14 +28,14 @@ class AuditEventOut(BaseModel):
 
     id: UUID
     occurred_at: datetime
-    actor: str
+    actor: _Text
     actor_kind: Literal["user", "machine", "anonymous"]
-    action: str
-    object: str
+    action: _Text
+    object: _Text
     outcome: Literal["success", "failure"]
-    request_id: str
-    client_address: str
-    scopes: list[str] | None
+    request_id: _Text
+    client_address: _Text
+    scopes: Annotated[list[_Text], Field(max_length=100)] | None
 
     @classmethod
     def of(cls, event: AuditEvent) -> Self:
@@ -42,16 +43,16 @@ class AuditEventOut(BaseModel):
 
 
 class AuditEventListOut(BaseModel):
-    data: list[AuditEventOut]
+    data: Annotated[list[AuditEventOut], Field(max_length=100)]
     pagination: PaginationOut
 
 
 class AuditEventListQuery(PageQuery):
     """Which events to list; a filter left out matches all."""
 
-    actor: _Text = None
-    action: _Text = None
-    object: _Text = None
+    actor: _Text | SkipJsonSchema[None] = None
+    action: _Text | SkipJsonSchema[None] = None
+    object: _Text | SkipJsonSchema[None] = None
 
 
 @router.get(

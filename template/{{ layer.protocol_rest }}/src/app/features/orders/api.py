@@ -18,6 +18,7 @@ from app.features.orders.service import OrderFilter, Outcome
 from app.transport.access import AccessRoute, requires
 from app.transport.conditions import (
     ETAG_HEADER,
+    IF_MATCH_PARAMETER,
     IfMatch,
     IfNoneMatch,
     RequiredIfMatch,
@@ -32,14 +33,17 @@ from app.transport.versioning import public_path
 
 router = APIRouter(prefix="/orders", tags=["orders"], route_class=AccessRoute)
 
-_LOCATION = {"Location": {"description": "The order", "schema": {"type": "string"}}}
+_LOCATION = {
+    "Location": {"description": "The order", "schema": {"type": "string", "maxLength": 2048}}
+}
 _MERGE_PATCH = {
+    "parameters": [IF_MATCH_PARAMETER],
     "requestBody": {
         "content": {
             media_type: {"schema": {"$ref": "#/components/schemas/PatchOrder"}}
             for media_type in ("application/merge-patch+json", "application/json")
         }
-    }
+    },
 }
 
 

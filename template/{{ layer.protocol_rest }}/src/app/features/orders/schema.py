@@ -50,6 +50,14 @@ Reference = Annotated[
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", max_length=64)]
 
 
+Quantity = Annotated[int, Field(ge=1, le=10_000)]
+Currency = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{3}$"),
+    Field(max_length=3, description="ISO 4217 code"),
+]
+
+
 class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -58,7 +66,7 @@ class OrderLineBody(_Input):
     """One line of an order: `unit_price` is in the order's currency."""
 
     sku: Sku
-    quantity: Annotated[int, Field(ge=1, le=10_000)]
+    quantity: Quantity
     unit_price: Money
 
     def to_model(self) -> OrderLine:
@@ -84,11 +92,7 @@ class CreateOrder(_Input):
     )
 
     customer_reference: Reference
-    currency: Annotated[
-        str,
-        StringConstraints(pattern=r"^[A-Z]{3}$"),
-        Field(description="ISO 4217 code", max_length=3),
-    ]
+    currency: Currency
     lines: Lines
 
     def to_model(self) -> OrderDraft:
@@ -132,8 +136,8 @@ class _Output(BaseModel):
 
 
 class OrderLineOut(_Output):
-    sku: str
-    quantity: int
+    sku: Sku
+    quantity: Quantity
     unit_price: Total
 
 
@@ -141,12 +145,12 @@ class OrderOut(_Output):
     """An order. Money is a decimal string, times are RFC 3339 in UTC."""
 
     id: UUID
-    customer_reference: str
+    customer_reference: Reference
     status: OrderStatus
-    currency: str
-    lines: list[OrderLineOut]
+    currency: Currency
+    lines: Annotated[list[OrderLineOut], Field(max_length=100)]
     total: Total
-    version: int
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
     created_at: datetime
     updated_at: datetime
 
@@ -156,12 +160,12 @@ class OrderOut(_Output):
 
 
 class OrderListOut(BaseModel):
-    data: list[OrderOut]
+    data: Annotated[list[OrderOut], Field(max_length=100)]
     pagination: PaginationOut
 
 
 class OrderListQuery(PageQuery):
     """Which orders to list, and in which order."""
 
-    status: OrderStatus | None = None
+    status: OrderStatus | SkipJsonSchema[None] = None
     sort: Literal["created_at", "-created_at"] = "-created_at"

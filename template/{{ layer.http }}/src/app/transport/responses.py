@@ -10,8 +10,8 @@ from app.errors import ErrorCode
 class ErrorDetail(BaseModel):
     """One fault of the input."""
 
-    field: str = Field(examples=["lines[0].quantity"])
-    issue: str = Field(examples=["Input should be greater than or equal to 1"])
+    field: str = Field(max_length=256, examples=["lines[0].quantity"])
+    issue: str = Field(max_length=512, examples=["Input should be greater than or equal to 1"])
 
 
 class ErrorContent(BaseModel):
@@ -20,9 +20,9 @@ class ErrorContent(BaseModel):
     code: str = Field(
         examples=["VALIDATION_ERROR"], json_schema_extra={"enum": [code.name for code in ErrorCode]}
     )
-    message: str = Field(examples=["Request validation failed"])
-    details: list[ErrorDetail]
-    request_id: str
+    message: str = Field(max_length=512, examples=["Request validation failed"])
+    details: list[ErrorDetail] = Field(max_length=1000)
+    request_id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,128}$", max_length=128)
     retryable: bool
 
 
@@ -38,13 +38,17 @@ def _header(description: str, **schema: Any) -> dict[str, Any]:
     return {"description": description, "schema": schema}
 
 
-REQUEST_ID = _header("The id of the request", type="string", maxLength=128)
+REQUEST_ID = _header(
+    "The id of the request", type="string", pattern="^[A-Za-z0-9._-]{1,128}$", maxLength=128
+)
+_COUNT: dict[str, Any] = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 2**31 - 1}
 RATE_LIMIT_HEADERS = {
-    "X-RateLimit-Limit": _header("Requests in the window", type="integer", minimum=0),
-    "X-RateLimit-Remaining": _header("Requests left", type="integer", minimum=0),
-    "X-RateLimit-Reset": _header("Seconds until the window is whole", type="integer", minimum=0),
+    "X-RateLimit-Limit": _header("Requests in the window", **_COUNT),
+    "X-RateLimit-Remaining": _header("Requests left", **_COUNT),
+    "X-RateLimit-Reset": _header("Seconds until the window is whole", **_COUNT),
 }
-RETRY_AFTER = _header("Seconds to wait", type="integer", minimum=0)
+CHALLENGE = _header("What to send (RFC 6750)", type="string", maxLength=256)
+RETRY_AFTER = _header("Seconds to wait", **_COUNT)
 
 _ANY_OPERATION = (400, 406, 429, 500, 503)
 _AUTHENTICATED = (401, 403)
@@ -58,13 +62,13 @@ def error_responses(*statuses: int, public: bool = False) -> dict[int | str, dic
 
 def _error_response(status: int) -> dict[str, Any]:
     kinds = {code.name: code.value for code in ErrorCode if code.value.http_status == status}
-    headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID}
+    headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID, **RATE_LIMIT_HEADERS}
     if status == 401:
-        headers["WWW-Authenticate"] = _header("The challenge (RFC 6750)", type="string")
+        headers["WWW-Authenticate"] = _header(
+            "The challenge (RFC 6750)", type="string", maxLength=256
+        )
     if status in {429, 503}:
         headers["Retry-After"] = RETRY_AFTER
-    if status == 429:
-        headers |= RATE_LIMIT_HEADERS
     return {
         "model": ErrorBody,
         "description": "; ".join(kind.message for kind in kinds.values()),
