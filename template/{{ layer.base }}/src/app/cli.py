@@ -7,6 +7,7 @@ import typer
 from app.auth import cli as auth
 from app.db import cli as db
 from app.errors import AppError
+from app.platform import audit_cli as audit
 from app.platform.configuration import ConfigurationError
 from app.platform.logging import configure_logging
 from app.platform.telemetry import configure_tracing
@@ -29,7 +30,7 @@ def serve() -> None:
     serve_transport(settings)
 
 
-for part in (queue, db, auth, transport):
+for part in (queue, db, auth, audit, transport):
     part.register(cli)
 
 

@@ -10,6 +10,9 @@ from app.db import Database
 from app.db.audit import AuditLog
 from app.db.settings import DatabaseSettings
 
+# Few enough for one transaction to stay short.
+BATCH = 1000
+
 audit = typer.Typer(no_args_is_help=True, help="Look after the audit trail.")
 
 
@@ -35,7 +38,12 @@ def prune(
 async def _prune(before: datetime) -> int:
     database = Database(DatabaseSettings.load())
     try:
-        async with database.unit_of_work() as work:
-            return await AuditLog(work).prune(before)
+        deleted = 0
+        while True:
+            async with database.unit_of_work() as work:
+                batch = await AuditLog(work).prune(before, BATCH)
+            deleted += batch
+            if batch < BATCH:
+                return deleted
     finally:
         await database.aclose()

@@ -4,15 +4,27 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
-from sqlalchemy import Boolean, ColumnElement, DateTime, Dialect, Numeric, event, func, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Numeric,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.types import TypeDecorator
 
 from app.db.settings import DatabaseSettings
 from app.errors import AppError, ErrorCode
@@ -26,7 +38,21 @@ Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 Json = JSONB
 Money = Numeric()
-UtcDateTime = DateTime(timezone=True)
+
+
+class _UtcDateTime(TypeDecorator[datetime]):
+    """A moment; asyncpg would take one without a zone for local time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value
+
+
+UtcDateTime = _UtcDateTime()
 
 # The client gives up a little later than the server, whose own error says more.
 CLIENT_MARGIN_SECONDS = 0.3
@@ -155,6 +181,10 @@ async def commit(driver: Driver) -> None:
     """Commit the transaction, which an error that somebody ignored would have turned back."""
     if await driver.execute("COMMIT") != "COMMIT":
         raise RuntimeError("a statement of the unit of work failed, and its error was ignored")
+
+
+def interrupt(_connection: Connection) -> None:
+    """Stop the running statement, whose task is cancelled; asyncpg does so by itself."""
 
 
 async def settle(driver: Driver, *, interrupted: bool) -> None:

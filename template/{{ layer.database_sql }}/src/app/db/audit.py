@@ -59,10 +59,14 @@ class AuditFilters:
 
 
 _ADD = Statement(insert(audit_events))
-_PRUNE = Statement(
-    delete(audit_events)
+_OLD = (
+    select(audit_events.c.id)
     .where(audit_events.c.occurred_at < bindparam("before"))
-    .returning(audit_events.c.id)
+    .order_by(audit_events.c.occurred_at)
+    .limit(bindparam("limit", type_=Integer))
+)
+_PRUNE = Statement(
+    delete(audit_events).where(audit_events.c.id.in_(_OLD)).returning(audit_events.c.id)
 )
 
 
@@ -96,11 +100,11 @@ class AuditLog:
         rows = await self._work.fetch(statement, after=after, limit=limit, **wanted)
         return [AuditEvent(*row) for row in rows]
 
-    async def prune(self, before: datetime) -> int:
-        """Delete the events before a time; returns how many.
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Delete the oldest events before a time; returns how many.
 
         Raises ValueError for a time within the retention of 90 days.
         """
         if before > datetime.now(UTC) - RETENTION:
             raise ValueError("audit events are kept for at least 90 days")
-        return len(await self._work.fetch(_PRUNE, before=before))
+        return len(await self._work.fetch(_PRUNE, before=before, limit=limit))

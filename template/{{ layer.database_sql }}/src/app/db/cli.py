@@ -42,7 +42,7 @@ def current(
 
 def _run(run: Callable[..., None], *arguments: Any, **options: Any) -> None:
     try:
-        run(Config("alembic.ini"), *arguments, **options)
+        run(Config("alembic.ini", stdout=sys.stdout), *arguments, **options)
     except CommandError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)

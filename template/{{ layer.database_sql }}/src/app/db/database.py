@@ -122,6 +122,9 @@ class Database:
 def _on_error(context: ExceptionContext) -> None:
     """Keep SQLAlchemy from closing connections by its own rules: `settle` decides."""
     context.is_disconnect = False
+    error = context.original_exception
+    if not isinstance(error, Exception) and context.connection is not None:
+        engine.interrupt(context.connection)
     with reaching():
-        if isinstance(context.original_exception, OSError):
-            raise context.original_exception
+        if isinstance(error, OSError):
+            raise error

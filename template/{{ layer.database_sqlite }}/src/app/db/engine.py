@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import aiosqlite
-from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, Text, event, text, true
+from sqlalchemy import JSON, ColumnElement, Connection, DateTime, Dialect, Text, event, text, true
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -157,6 +157,12 @@ async def run_many(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> N
 async def commit(driver: Driver) -> None:
     """Commit the transaction."""
     await driver.execute_fetchall("COMMIT")
+
+
+def interrupt(connection: Connection) -> None:
+    """Stop the running statement, whose task is cancelled."""
+    adapted: Any = connection.connection.dbapi_connection
+    adapted.run_async(Driver.interrupt)
 
 
 async def settle(driver: Driver, *, interrupted: bool) -> None:
