@@ -1,0 +1,80 @@
+"""Each query of accounts and tokens finds its rows by an index, however many there are."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.config import Config
+
+from app.auth import store
+from app.auth.model import TokenFamily, User
+from app.auth.principal import Role
+from app.auth.store import TokenFamilies, Users
+from app.db import Database, UnitOfWork
+from app.db.settings import DatabaseSettings
+from tests.support.database import analyze, bad_steps, empty_database
+from tests.support.statements import sent_statements
+
+pytestmark = pytest.mark.anyio
+
+MANY = 3000
+NOW = datetime.now(UTC)
+
+
+def user(number: int) -> User:
+    return User(uuid4(), f"user-{number}@example.com", "hash", Role.MEMBER, False, NOW)
+
+
+def family(owner: User, number: int) -> TokenFamily:
+    revoked = NOW - timedelta(minutes=number) if number % 3 else None
+    handle, token = uuid4().bytes, uuid4().bytes
+    return TokenFamily(uuid4(), owner.id, handle, token, None, NOW, NOW, revoked)
+
+
+USERS = [user(number) for number in range(MANY)]
+FAMILIES = [family(owner, number) for number, owner in enumerate(USERS)]
+
+
+@pytest.fixture
+def url(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with empty_database(environment["DATABASE_URL"]) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        command.upgrade(Config("alembic.ini"), "heads")
+        yield url
+
+
+@pytest.fixture
+async def work(url: str) -> AsyncIterator[UnitOfWork]:
+    database = Database(DatabaseSettings.model_validate({"database_url": url}))
+    async with database.unit_of_work() as work:
+        await work.run_many(store._ADD_IF_ABSENT, map(asdict, USERS))
+        await work.run_many(store._ADD, map(asdict, FAMILIES))
+        await analyze(work)
+    async with database.unit_of_work() as work:
+        yield work
+    await database.aclose()
+
+
+async def test_no_query_of_authentication_reads_a_whole_table(work: UnitOfWork) -> None:
+    users, families = Users(work), TokenFamilies(work)
+    someone, known = USERS[7], FAMILIES[7]
+    with sent_statements() as sent:
+        for lock in (False, True):
+            assert await users.with_email(someone.email, lock=lock) == someone
+            assert await users.get(someone.id, lock=lock) == someone
+        assert await users.add_if_absent(user(MANY))
+        assert not await users.add_if_absent(user(7))
+        await users.update(someone.id, role=Role.VIEWER)
+        assert await families.with_handle(known.handle_hash) == known
+        assert not await families.rotate(known, b"", NOW)
+        assert await families.revoke(FAMILIES[9].id, NOW)
+        assert await families.revoke_all(USERS[12].id, NOW) == [FAMILIES[12].id]
+        assert await families.revoke_all(USERS[15].id, NOW, keep=FAMILIES[15].id) == []
+        assert len(await families.revoked_since(NOW - timedelta(minutes=16))) == 13
+        await families.prune(someone.id, NOW - timedelta(days=1))
+    bad = {one.sql: await bad_steps(work, one.sql, one.arguments) for one in sent}
+    assert len(sent) == 14
+    assert {sql: steps for sql, steps in bad.items() if steps} == {}
