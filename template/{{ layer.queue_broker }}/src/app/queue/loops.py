@@ -15,8 +15,11 @@ async def repeat(name: str, step: Callable[[], Awaitable[bool]], interval: float
 
     While it fails the pauses grow to two seconds; the first failure and the recovery are logged.
     """
+    task = asyncio.current_task()
+    assert task is not None
     pause = 0.0
-    while True:
+    # Asked, because Python 3.11's `wait_for`, which redis-py uses, may swallow a cancellation.
+    while not task.cancelling():
         try:
             more = await step()
         except Exception:

@@ -6,6 +6,7 @@ numbered, and an attempt that another one has overtaken can no longer change the
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Update,
     Uuid,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -33,6 +35,7 @@ from sqlalchemy import (
 
 from app.db import Database, UnitOfWork
 from app.db.schema import UtcDateTime, metadata
+from app.db.statement import Statement
 from app.queue.stored import DeadFilter, Depth, StoredMessage
 
 # Literals: an index on a part of a table serves a query only where the engine sees the value.
@@ -67,7 +70,49 @@ outbox = Table(
         sqlite_where=_FINISHED,
     ),
 )
-_stored = [outbox.c[name] for name in StoredMessage.__dataclass_fields__]
+_FIELDS = tuple(field.name for field in fields(StoredMessage))
+_stored = [outbox.c[name] for name in _FIELDS]
+
+
+def _is_attempt(message_id: UUID, attempt: int) -> ColumnElement[bool]:
+    return and_(outbox.c.id == message_id, outbox.c.attempts == attempt)
+
+
+def _update_free(*conditions: ColumnElement[bool] | TextClause, most: Any = None) -> Update:
+    """An update of the rows that match and that no other transaction is changing.
+
+    Nobody waits for a row, so that two workers cannot deadlock on the same ones. SQLite has one
+    writer and ignores the lock.
+    """
+    free = (
+        select(outbox.c.id)
+        .where(_PENDING, *conditions)
+        .order_by(outbox.c.available_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+    return update(outbox).where(outbox.c.id.in_(select(free.c.id)))
+
+
+_is_due = outbox.c.available_at <= bindparam("now")
+_APPEND = Statement(insert(outbox))
+_ANY_DUE = Statement(select(outbox.c.id).where(_PENDING, _is_due).limit(1))
+_DUE = Statement(
+    _update_free(_is_due, most=bindparam("most", type_=Integer))
+    .values(available_at=bindparam("later"))
+    .returning(outbox.c.id)
+)
+_FINISH = Statement(
+    update(outbox)
+    .where(
+        _PENDING, outbox.c.id == bindparam("message_id"), outbox.c.attempts == bindparam("attempt")
+    )
+    .values(
+        state=bindparam("new_state"), finished_at=bindparam("now"), last_error=bindparam("error")
+    )
+    .returning(outbox.c.id)
+)
 
 
 class Outbox:
@@ -78,30 +123,27 @@ class Outbox:
 
     async def append(self, work: UnitOfWork, message: StoredMessage) -> None:
         """Store a new message; it is due as soon as the unit of work commits."""
-        await work.connection.execute(
-            insert(outbox),
-            {name: getattr(message, name) for name in StoredMessage.__dataclass_fields__}
-            | {
-                "state": "pending",
-                "available_at": message.created_at,
-                "locked_until": message.created_at,
-            },
+        await work.fetch(
+            _APPEND,
+            **{name: getattr(message, name) for name in _FIELDS},
+            state="pending",
+            available_at=message.created_at,
+            locked_until=message.created_at,
         )
 
     async def due(self, limit: int, resend: float) -> list[UUID]:
         """The ids that are to go to the broker now; the same ones again after `resend` seconds."""
         now = datetime.now(UTC)
-        statement = (
-            _update_unlocked(_PENDING, outbox.c.available_at <= now, limit=limit)
-            .values(available_at=now + timedelta(seconds=resend))
-            .returning(outbox.c.id)
-        )
+        async with self._database.unit_of_work(read_only=True) as work:
+            if not await work.fetch(_ANY_DUE, now=now):
+                return []
+        later = now + timedelta(seconds=resend)
         async with self._database.unit_of_work() as work:
-            return list((await work.connection.execute(statement)).scalars())
+            return [row[0] for row in await work.fetch(_DUE, now=now, later=later, most=limit)]
 
     async def release(self, message_ids: Sequence[UUID]) -> None:
         """Make ids due again that the broker did not take."""
-        statement = _update_unlocked(_PENDING, outbox.c.id.in_(message_ids))
+        statement = _update_free(outbox.c.id.in_(message_ids))
         async with self._database.unit_of_work() as work:
             await work.connection.execute(statement.values(available_at=datetime.now(UTC)))
 
@@ -110,7 +152,7 @@ class Outbox:
         now = datetime.now(UTC)
         end = now + timedelta(seconds=lease)
         statement = (
-            _update_unlocked(_PENDING, outbox.c.id.in_(message_ids), outbox.c.locked_until <= now)
+            _update_free(outbox.c.id.in_(message_ids), outbox.c.locked_until <= now)
             .values(attempts=outbox.c.attempts + 1, available_at=end, locked_until=end)
             .returning(*_stored)
         )
@@ -122,28 +164,18 @@ class Outbox:
         """Prolong the leases of the attempts in progress."""
         end = datetime.now(UTC) + timedelta(seconds=lease)
         held = [_is_attempt(message_id, attempt) for message_id, attempt in attempts.items()]
-        statement = _update_unlocked(_PENDING, or_(*held))
+        statement = _update_free(or_(*held))
         async with self._database.unit_of_work() as work:
             await work.connection.execute(statement.values(available_at=end, locked_until=end))
 
     async def done(self, work: UnitOfWork, message_id: UUID, attempt: int) -> bool:
         """Record the effect; False where the attempt no longer holds the message."""
-        return await self._finish(work, message_id, attempt, state="done", last_error=None)
+        return await _finish(work, message_id, attempt, "done", None)
 
     async def dead(self, message_id: UUID, attempt: int, error: str) -> bool:
         """Give the message up; an operator may replay it."""
         async with self._database.unit_of_work() as work:
-            return await self._finish(work, message_id, attempt, state="dead", last_error=error)
-
-    async def _finish(
-        self, work: UnitOfWork, message_id: UUID, attempt: int, **values: str | None
-    ) -> bool:
-        finished = await work.connection.execute(
-            update(outbox)
-            .where(_PENDING, _is_attempt(message_id, attempt))
-            .values(finished_at=datetime.now(UTC), **values)
-        )
-        return finished.rowcount == 1
+            return await _finish(work, message_id, attempt, "dead", error)
 
     async def retry(self, message_id: UUID, attempt: int, delay: float, error: str) -> bool:
         """Let the next attempt begin in `delay` seconds."""
@@ -214,27 +246,18 @@ class Outbox:
         return deleted.rowcount
 
 
-def _is_attempt(message_id: UUID, attempt: int) -> ColumnElement[bool]:
-    return and_(outbox.c.id == message_id, outbox.c.attempts == attempt)
-
-
-def _update_unlocked(
-    *conditions: ColumnElement[bool] | TextClause, limit: int | None = None
-) -> Update:
-    """An update of the rows that match and that no other transaction is changing.
-
-    Nobody waits for a row, so that two workers cannot deadlock on the same rows. SQLite has one
-    writer and ignores the lock.
-    """
-    free = (
-        select(outbox.c.id)
-        .where(*conditions)
-        .order_by(outbox.c.available_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte()
+async def _finish(
+    work: UnitOfWork, message_id: UUID, attempt: int, state: str, error: str | None
+) -> bool:
+    finished = await work.fetch(
+        _FINISH,
+        message_id=message_id,
+        attempt=attempt,
+        new_state=state,
+        now=datetime.now(UTC),
+        error=error,
     )
-    return update(outbox).where(outbox.c.id.in_(select(free.c.id)))
+    return bool(finished)
 
 
 def _matches(chosen: DeadFilter) -> list[ColumnElement[bool] | TextClause]:
