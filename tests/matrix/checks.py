@@ -1,5 +1,7 @@
 """The checks of a rendered project: each says which files it depends on, and how it is run.
 
+Those of deployment files are in `tests.deploy`.
+
 To add one, append a `Check` to `CHECKS`. It runs once for each distinct set of the files it is
 concerned with, in a copy of a project that has them, and its result is kept until one of them, the
 tools or this package change.
@@ -121,7 +123,9 @@ def _suite(project: Path, log: IO[str]) -> Findings:
 
 def _code(name: str) -> bool:
     """What `make check` and `make test` depend on: all but what only describes or deploys."""
-    return not under("deploy/*", ".github/*", "docs/adr/*", ".copier-answers.yml")(name)
+    apart = ("deploy/*", ".github/*", "docs/adr/*", "docs/runbook*", "docs/deployment.md")
+    images = ("Dockerfile", ".dockerignore", "compose.yaml")
+    return not under(*apart, *images, ".copier-answers.yml")(name)
 
 
 CHECKS = [

@@ -12,9 +12,13 @@ from functools import cache
 from pathlib import Path
 
 from extensions.catalogue import combinations
-from tests.matrix.checks import CHECKS, Check
+from tests.deploy.checks import CHECKS as DEPLOYMENT_CHECKS
+from tests.matrix.checks import CHECKS as CODE_CHECKS
+from tests.matrix.checks import Check
 from tests.support.rendering import Renderer
 from tests.support.snapshot import ROOT
+
+CHECKS = [*CODE_CHECKS, *DEPLOYMENT_CHECKS]
 
 # Names at the edge of what is accepted, in front of everything that runs.
 UNUSUAL_NAMES = {
@@ -110,6 +114,11 @@ def _tools() -> str:
     parts = [
         sys.version,
         *(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))),
+        *(
+            path.read_text(encoding="utf-8")
+            for path in sorted((ROOT / "tests" / "deploy").rglob("*"))
+            if path.suffix in (".py", ".lock")
+        ),
         (ROOT / "uv.lock").read_text(encoding="utf-8"),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The checks of what deploys, observes and automates a rendered project."""

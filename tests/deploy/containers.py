@@ -1,0 +1,186 @@
+"""The Dockerfile, the compose files, and the scripts that deploy with them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from tests.deploy.programs import checker, docker_compose
+from tests.matrix.checks import FaultError, Findings, execute, tool
+
+_LOOPBACK = re.compile(r"127\.0\.0\.1:.*")
+# The gateway is what the world talks to.
+_PUBLIC = {("deploy/compose.yaml", "gateway")}
+# Servers for development alone, which keep the privileges that their images begin with.
+_DEVELOPMENT = re.compile(r"deploy/development/.*")
+_VERSION = re.compile(r".+:v?\d+\.\d+(\.\d+)?(-[a-z0-9.]+)?|\$\{[A-Z]+_IMAGE:-unreleased\}")
+
+
+def check_dockerfile(project: Path, log: IO[str]) -> Findings:
+    """Lint the Dockerfile; no finding is ignored."""
+    execute(project, log, checker("hadolint"), "Dockerfile")
+    execute(
+        project,
+        log,
+        checker("checkov"),
+        *("--file", "Dockerfile", "--framework", "dockerfile"),
+        *("--compact", "--quiet", "--skip-download"),
+    )
+    execute(
+        project,
+        log,
+        checker("trivy"),
+        *("config", "--skip-check-update", "--exit-code", "1", "Dockerfile"),
+    )
+    return Findings()
+
+
+def check_scripts(project: Path, log: IO[str]) -> Findings:
+    """Lint every shell script that a project brings for its deployment, and try blue and green."""
+    scripts = []
+    for path in sorted((project / "deploy").rglob("*")):
+        if path.is_file() and _is_script(path):
+            scripts.append(path.relative_to(project))
+            runs = path.read_text(encoding="utf-8").startswith("#!")
+            if runs != bool(path.stat().st_mode & stat.S_IXUSR):
+                raise FaultError(f"{path.name} is executable and has no #! line, or the reverse")
+    execute(project, log, tool("shellcheck"), "--external-sources", *scripts)
+    if (project / "deploy" / "blue-green").exists():
+        _release(project, log)
+    return Findings()
+
+
+def _is_script(path: Path) -> bool:
+    if path.suffix:
+        return False
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.startswith("#!") or "shell=bash" in first
+
+
+def check_compose(project: Path, log: IO[str]) -> Findings:
+    """Validate the compose files, and hold every service to the same hardening."""
+    places = ("*.yaml", "development/*.yaml", "production/*.yaml", "observability/compose.yaml")
+    found = [project / "compose.yaml"]
+    found += sorted(file for place in places for file in (project / "deploy").glob(place))
+    execute(
+        project,
+        log,
+        tool("check-jsonschema"),
+        *("--builtin-schema", "vendor.compose-spec"),
+        *found,
+    )
+    for file in found:
+        name = file.relative_to(project).as_posix()
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for included in document.get("include", ()):
+            if not (file.parent / included).exists():
+                raise FaultError(f"{name} includes {included}, which is not there")
+        for service, definition in document["services"].items():
+            for fault in _faults(name, service, definition, file.parent):
+                raise FaultError(f"{name}: {service} {fault}")
+    docker = docker_compose()
+    if docker is None:
+        return Findings(skipped=["docker compose is missing, so it read no compose file itself"])
+    execute(project, log, docker, "compose", "--profile", "observability", "config", "--quiet")
+    if (project / "deploy" / "compose").exists():
+        execute(project, log, "deploy/setup")
+        execute(project, log, "deploy/compose", "config", "--quiet")
+    return Findings()
+
+
+def _faults(file: str, name: str, service: dict[str, Any], folder: Path) -> Iterator[str]:
+    if "image" in service and not _VERSION.fullmatch(service["image"]):
+        yield f"runs {service['image']}, which is no version"
+    for port in service.get("ports", ()):
+        if not _LOOPBACK.fullmatch(port) and (file, name) not in _PUBLIC:
+            yield f"listens beyond the loopback interface: {port}"
+    if "no-new-privileges:true" not in service.get("security_opt", ()):
+        yield "may gain privileges"
+    if not _DEVELOPMENT.fullmatch(file):
+        if not service.get("read_only"):
+            yield "has a root file system that can be written"
+        if service.get("cap_drop") != ["ALL"] or "cap_add" in service:
+            yield "has capabilities"
+    if "privileged" in service or "docker.sock" in str(service.get("volumes")):
+        yield "rules the machine"
+    if file.startswith(("deploy/compose", "deploy/production")) and not (
+        {"mem_limit", "cpus", "pids_limit"} <= service.keys()
+    ):
+        yield "may use up the machine"
+    for volume in service.get("volumes", ()):
+        source = volume.partition(":")[0]
+        if source.startswith("./") and not (folder / source).exists():
+            yield f"mounts {source}, which is not there"
+
+
+def _release(project: Path, log: IO[str]) -> None:
+    """Release and roll back with Docker replaced by a program that notes what it is told."""
+    deploy = project / "deploy"
+    programs = project / ".programs"
+    programs.mkdir()
+    calls = project / "calls"
+    docker = programs / "docker"
+    # It cannot start an image whose digest consists of f.
+    docker.write_text(
+        f"""#!/bin/sh
+echo "$*" >>"{calls}"
+case "$*" in *" up "*api-*)
+    ! grep -q '^\\(BLUE\\|GREEN\\)_IMAGE=.*@sha256:ffff' "{deploy}/state/release.env" ;;
+esac
+""",
+        encoding="utf-8",
+    )
+    docker.chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+    def run(*command: str, fails: bool = False) -> str:
+        """What has the requests after the command."""
+        calls.unlink(missing_ok=True)
+        try:
+            execute(project, log, *command, PATH=path)
+            failed = False
+        except FaultError:
+            failed = True
+        if failed != fails:
+            raise FaultError(f"{' '.join(command)} {'fails' if failed else 'succeeds'}")
+        live = deploy / "traefik" / "dynamic" / "live.yaml"
+        if not live.exists():
+            return ""
+        [server] = yaml.safe_load(live.read_text())["http"]["services"]["live"]["loadBalancer"][
+            "servers"
+        ]
+        return str(server["url"])
+
+    def image(digit: str) -> str:
+        return f"ghcr.io/acme/order-service@sha256:{digit * 64}"
+
+    execute(project, log, "deploy/setup")
+    steps = [
+        (("deploy/rollback",), True, ""),
+        (("deploy/release", "ghcr.io/acme/order-service:latest"), True, ""),
+        (("deploy/release", image("a")), False, "http://api-blue:8000"),
+        (("deploy/release", image("b")), False, "http://api-green:8000"),
+        (("deploy/rollback",), False, "http://api-blue:8000"),
+        (("deploy/release", image("c")), False, "http://api-green:8000"),
+        (("deploy/release", image("f")), True, "http://api-green:8000"),
+        (("deploy/rollback",), False, "http://api-blue:8000"),
+    ]
+    for command, fails, expected in steps:
+        if (live := run(*command, fails=fails)) != expected:
+            raise FaultError(f"after {' '.join(command)} the requests go to {live or 'nobody'}")
+    run("deploy/release", image("d"))
+    told = calls.read_text(encoding="utf-8").splitlines()
+    order = [
+        step
+        for line in told
+        for step in ("run --rm migrate", "up --detach --wait --wait-timeout 120 api-green")
+        if line.endswith(step)
+    ]
+    if order != sorted(order) or len(order) != 2:
+        raise FaultError(f"a release does not migrate before it starts the new version: {order}")

@@ -1,0 +1,232 @@
+"""The gateway of hosting on one machine: Traefik itself, with the rendered configuration."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO
+
+import yaml
+
+from tests.deploy.programs import checker
+from tests.matrix.checks import FaultError, Findings, execute
+
+HOST = "service.example.com"
+# Of the 30 seconds that a request may take to arrive.
+_READ_TIMEOUT = 2
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """Answers with what has reached it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        self.rfile.read(length)
+        text = json.dumps({"path": self.path, "headers": list(self.headers.items())}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def check(project: Path, log: IO[str]) -> Findings:
+    """Start the gateway before a small service, and see what it passes on and what it refuses."""
+    with _gateway(project, log) as (plain, secure):
+        for name, fault in _faults(plain, secure):
+            if fault:
+                raise FaultError(f"{name}: {fault}")
+            log.write(f"{name}: as expected\n")
+    return Findings()
+
+
+def _faults(plain: int, secure: int) -> Iterator[tuple[str, str]]:
+    def ask(request: str, body: bytes = b"") -> tuple[int, str]:
+        return _exchange(secure, request.replace("\n", "\r\n").encode() + body)
+
+    def expect(wanted: set[int], answer: tuple[int, str]) -> str:
+        return "" if answer[0] in wanted else f"answered with {answer}"
+
+    head = f"GET /v1/orders HTTP/1.1\nHost: {HOST}\n"
+    status, text = _exchange(plain, f"GET /x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), tls=False)
+    yield "http is redirected", "" if status in (301, 308) else f"{status} {text}"
+    status, text = ask(f"{head}X-Forwarded-For: 203.0.113.9\nX-Forwarded-Proto: http\n\n")
+    received = json.loads(text) if status == 200 else {}
+    headers = {name.lower(): value for name, value in received.get("headers", ())}
+    yield "a request arrives", "" if received.get("path") == "/v1/orders" else text
+    wanted = {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "https"}
+    forged = {name: headers.get(name) for name in wanted}
+    yield "a forged address does not arrive", "" if forged == wanted else str(forged)
+    status, text = ask(f"GET /metrics HTTP/1.1\nHost: {HOST}\n\n")
+    yield "metrics are not there", "" if json.loads(text)["path"] == "/not-found" else text
+    yield "another name gets no handshake", _handshake_fault(secure, "other.example.com")
+    yield (
+        "another host is refused",
+        expect({404, 421}, ask("GET / HTTP/1.1\nHost: other.example.com\n\n")),
+    )
+    many = "".join(f"X-{number}: {'a' * 1000}\n" for number in range(72))
+    yield "headers over 64 KiB", expect({431}, ask(f"{head}{many}\n"))
+    length = 5 * 1024 * 1024
+    large = f"POST / HTTP/1.1\nHost: {HOST}\nContent-Length: {length}\n\n"
+    yield "a body over 4 MiB", expect({413}, ask(large, b"a" * length))
+    yield "two hosts", expect({400}, ask(f"{head}Host: other.example.com\n\n"))
+    yield (
+        "two lengths",
+        expect({400}, ask(f"{head}Content-Length: 1\nContent-Length: 2\n\n", b"ab")),
+    )
+    status, text = ask(
+        f"{head.replace('GET', 'POST')}Content-Length: 4\nTransfer-Encoding: chunked\n\n",
+        b"0\r\n\r\n",
+    )
+    names = {name.lower() for name, _ in json.loads(text)["headers"]} if status == 200 else set()
+    ambiguous = {"content-length", "transfer-encoding"} <= names
+    yield "a length and chunks", "both reach the service" if ambiguous else ""
+    for name, beginning in (
+        ("headers that trickle in", f"GET / HTTP/1.1\nHost: {HOST}\nX-Slow: "),
+        ("a body that trickles in", f"POST / HTTP/1.1\nHost: {HOST}\nContent-Length: 100\n\nabc"),
+    ):
+        begun = time.monotonic()
+        ask(beginning)
+        seconds = time.monotonic() - begun
+        yield name, "" if seconds < _READ_TIMEOUT + 3 else f"waited for {seconds:.0f} s"
+
+
+def _exchange(port: int, request: bytes, tls: bool = True) -> tuple[int, str]:
+    """Send a request and read until its answer is whole, or the gateway closes: status and body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=15) as plain:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = context.wrap_socket(plain, server_hostname=HOST) if tls else plain
+        answer = b""
+        # It may refuse before it has everything, and close: the answer says why.
+        with suppress(OSError):
+            connection.sendall(request)
+        with suppress(OSError):
+            while part := connection.recv(65536):
+                answer += part
+                head, _, body = answer.partition(b"\r\n\r\n")
+                for line in head.lower().split(b"\r\n"):
+                    if line.startswith(b"content-length:") and len(body) >= int(line[15:]):
+                        return int(head[9:12]), body.decode()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head[9:12] or 0), body.decode()
+
+
+def _handshake_fault(port: int, name: str) -> str:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=name).close()
+        except ssl.SSLError:
+            return ""
+    return "succeeds"
+
+
+@contextmanager
+def _gateway(project: Path, log: IO[str]) -> Iterator[tuple[int, int]]:
+    """Traefik with the flags of compose.yaml, but for ports, timeouts and Let's Encrypt."""
+    backend = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    plain, secure, ping = (_free_port() for _ in range(3))
+    dynamic = project / ".dynamic"
+    shutil.copytree(project / "deploy" / "traefik" / "dynamic", dynamic)
+    routes = dynamic / "service.yaml"
+    routes.write_text(
+        routes.read_text(encoding="utf-8").replace("tls: {certResolver: letsencrypt}", "tls: {}"),
+        encoding="utf-8",
+    )
+    _certificate(project, dynamic, log)
+    (dynamic / "live.yaml").write_text(
+        "http: {services: {live: {loadBalancer: {servers: "
+        f"[{{url: 'http://127.0.0.1:{backend.server_port}'}}]}}}}}}}}\n",
+        encoding="utf-8",
+    )
+    replaced = {
+        "--entrypoints.web.address": (":80", f"127.0.0.1:{plain}"),
+        "--entrypoints.websecure.address": (":443", f"127.0.0.1:{secure}"),
+        "--entrypoints.ping.address": ("127.0.0.1:8080", f"127.0.0.1:{ping}"),
+        "--providers.file.directory": ("/etc/traefik/dynamic", str(dynamic)),
+        "--entrypoints.websecure.transport.respondingtimeouts.readtimeout": (
+            "30s",
+            f"{_READ_TIMEOUT}s",
+        ),
+    }
+    document = yaml.safe_load((project / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    flags = document["services"]["gateway"]["command"]
+    command = [flag for flag in flags if "certresolver" not in flag]
+    for name, (value, here) in replaced.items():
+        if f"{name}={value}" not in command:
+            raise FaultError(f"the gateway has not the flag {name}={value}")
+        command[command.index(f"{name}={value}")] = f"{name}={here}"
+    log.write(f"$ traefik {' '.join(command)}\n")
+    log.flush()
+    process = subprocess.Popen(
+        [checker("traefik"), *command],
+        cwd=project,
+        env={"PUBLIC_HOST": HOST},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        _wait(process, secure)
+        yield plain, secure
+    finally:
+        process.terminate()
+        process.wait(30)
+        backend.shutdown()
+        backend.server_close()
+
+
+def _certificate(project: Path, dynamic: Path, log: IO[str]) -> None:
+    execute(
+        project,
+        log,
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        *("-nodes", "-days", "1", "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"),
+        *("-keyout", ".key.pem", "-out", ".certificate.pem"),
+    )
+    (dynamic / "certificate.yaml").write_text(
+        f"tls: {{certificates: [{{certFile: '{project}/.certificate.pem', "
+        f"keyFile: '{project}/.key.pem'}}]}}\n",
+        encoding="utf-8",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until the gateway answers with the certificate, and so has read its configuration."""
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit and process.poll() is None:
+        try:
+            if _exchange(port, f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise FaultError("the gateway does not start")
