@@ -5,7 +5,7 @@ _JSON_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 RESPONSE_HEADERS = "response_headers"
-"""Where in `scope["state"]` a layer leaves headers for whatever response the request gets."""
+"""Where in `scope["state"]` a layer leaves headers for whatever response has none such."""
 
 
 def security_headers(*, hsts: bool) -> RawHeaders:

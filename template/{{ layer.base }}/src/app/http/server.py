@@ -41,6 +41,12 @@ class _Server(uvicorn.Server):
         # What exists now stays: without this, collecting garbage walks through all of it again.
         gc.collect()
         gc.freeze()
+        addresses = [
+            "{}:{}".format(*listener.getsockname()[:2])
+            for server in self.servers
+            for listener in server.sockets
+        ]
+        log.info("listening", addresses=addresses)
         self.listening.set()
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode
@@ -9,6 +10,8 @@ from app.http.errors import error_response
 from app.http.paths import OPERATIONS
 from app.platform.context import context
 from app.platform.metrics import http_active_requests, http_refused
+
+log = structlog.get_logger()
 
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 4 * 1024 * 1024
@@ -68,7 +71,9 @@ class DeadlineMiddleware:
             if not budget.expired():
                 raise
             http_refused.labels("deadline").inc()
-            if not started:
+            if started:
+                log.warning("response cut off at its deadline")
+            else:
                 # Closed, since part of the body may still be on its way.
                 error = AppError(ErrorCode.DEADLINE_EXCEEDED, headers={"Connection": "close"})
                 await error_response(error)(scope, receive, send)

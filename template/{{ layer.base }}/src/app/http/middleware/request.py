@@ -94,6 +94,8 @@ class RequestMiddleware:
                 message["headers"] = self._complete(message["headers"], scope, current)
             elif message["type"] == "websocket.accept":
                 status = 101
+            elif message["type"] == "websocket.close":
+                status = status or 403
             await send(message)
 
         scope.setdefault("state", {})
@@ -110,13 +112,10 @@ class RequestMiddleware:
     def _complete(
         self, headers: Iterable[tuple[bytes, bytes]], scope: Scope, current: RequestContext
     ) -> list[tuple[bytes, bytes]]:
-        completed = [
-            *headers,
-            *scope["state"].get(RESPONSE_HEADERS, ()),
-            (b"x-request-id", current.request_id.encode()),
-        ]
+        completed = [*headers, (b"x-request-id", current.request_id.encode())]
         present = {name for name, _ in completed}
-        completed += [header for header in self._headers if header[0] not in present]
+        for added in (scope["state"].get(RESPONSE_HEADERS, ()), self._headers):
+            completed += [header for header in added if header[0] not in present]
         if self._health.draining and b"connection" not in present:
             # The next request of this client should reach an instance that stays.
             completed.append((b"connection", b"close"))
