@@ -257,7 +257,7 @@ def test_a_new_password_ends_the_other_sessions(service: Service, anonymous: htt
     ],
 )
 def test_a_password_change_needs_the_current_one_and_a_good_one(
-    service: Service, member: httpx2.Client, current: str, new: str, field: str
+    member: httpx2.Client, current: str, new: str, field: str
 ) -> None:
     body = {"current_password": current, "new_password": new}
     response = member.put(f"{ME}/password", json=body)

@@ -16,6 +16,7 @@ from app.errors import AppError
 
 _POLL_SECONDS = 2
 _COMPLETE = "auth:revoked"
+_COMPLETE_SECONDS = 7 * 24 * 3600
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ class Revocations:
         self._database = database
         self._cache = cache
         self._lifetime = token_lifetime + 2 * LEEWAY
-        self._loading = asyncio.Lock()
+        self._loading: asyncio.Task[None] | None = None
         self._poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -53,12 +54,16 @@ class Revocations:
         """Whether the family is revoked; raises `AppError(DEPENDENCY_UNAVAILABLE)` if unknown."""
         complete, revoked = await self._cache.get_many((_COMPLETE, _key(family)))
         if complete is None:
-            async with self._loading:
-                if await self._cache.get(_COMPLETE) is None:
-                    await self._load(self._lifetime)
-                    await self._cache.set(_COMPLETE, b"1", 7 * 24 * 3600)
+            # One task for all requests that wait, so that they fail together when it fails.
+            if self._loading is None or self._loading.done():
+                self._loading = asyncio.create_task(self._complete())
+            await asyncio.shield(self._loading)
             revoked = await self._cache.get(_key(family))
         return revoked is not None
+
+    async def _complete(self) -> None:
+        await self._load(self._lifetime)
+        await self._cache.set(_COMPLETE, b"1", _COMPLETE_SECONDS)
 
     async def _load(self, seconds: float) -> None:
         since = datetime.now(UTC) - timedelta(seconds=seconds)
@@ -67,13 +72,16 @@ class Revocations:
         await self.add(families)
 
     async def _poll(self) -> None:
+        failing = False
         while True:
             try:
                 await self._load(_POLL_SECONDS + 2 * LEEWAY)
-            except AppError as error:
-                log.warning("revocations_not_read", reason=error.code.name)
-            except Exception:
-                log.exception("revocations_not_read")
+                failing = False
+            except Exception as error:
+                # Once for each outage. An AppError is one; anything else deserves its traceback.
+                if not failing:
+                    log.exception("revocations_not_read", exc_info=not isinstance(error, AppError))
+                failing = True
             await asyncio.sleep(_POLL_SECONDS)
 
 
