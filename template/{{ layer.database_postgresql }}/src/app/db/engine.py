@@ -33,7 +33,7 @@ SYSTEM = "postgresql"
 DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
 # What the driver calls NUMERIC; SQLAlchemy asks before it converts one.
 NUMERIC_CODE = 1700
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 Json = JSONB
@@ -157,7 +157,7 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
     except (DBAPIError, OSError) as error:
         if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
             raise
-        cause = error.orig if isinstance(error, DBAPIError) else error
+        cause = error.driver_exception if isinstance(error, DBAPIError) else error
         message = f"The database cannot be reached: {cause}"
         raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from error
 
@@ -221,12 +221,14 @@ _UNAVAILABLE = ("08", "28", "53", "57P", "58", "0A000", "25006", "3D000")
 
 def error_code(error: Exception) -> ErrorCode | None:
     """What an error of the driver means to a caller; None where it is a fault of the service."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = error.driver_exception if isinstance(error, DBAPIError) else error
     state: str = getattr(cause, "sqlstate", None) or ""
     if isinstance(cause, TimeoutError) or state in _TOO_SLOW:
         return ErrorCode.DEADLINE_EXCEEDED
     if state in _CONFLICT:
         return ErrorCode.CONFLICT
-    if isinstance(cause, OSError) or state.startswith(_UNAVAILABLE) or "clos" in str(cause):
+    # asyncpg is confused by a connection that ends between two statements.
+    lost = isinstance(cause, (OSError, asyncpg.InternalClientError)) or "clos" in str(cause)
+    if lost or state.startswith(_UNAVAILABLE):
         return ErrorCode.DEPENDENCY_UNAVAILABLE
     return None
