@@ -1,0 +1,1 @@
+"""How fast the template renders, and how fast what it rendered serves."""
