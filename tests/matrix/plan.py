@@ -12,13 +12,14 @@ from functools import cache
 from pathlib import Path
 
 from extensions.catalogue import combinations
+from tests.contract.checks import CHECKS as CONTRACT_CHECKS
 from tests.deploy.checks import CHECKS as DEPLOYMENT_CHECKS
 from tests.matrix.checks import CHECKS as CODE_CHECKS
 from tests.matrix.checks import Check
 from tests.support.rendering import Renderer
 from tests.support.snapshot import ROOT
 
-CHECKS = [*CODE_CHECKS, *DEPLOYMENT_CHECKS]
+CHECKS = [*CODE_CHECKS, *CONTRACT_CHECKS, *DEPLOYMENT_CHECKS]
 
 # Names at the edge of what is accepted, in front of everything that runs.
 UNUSUAL_NAMES = {

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.auth.openapi import SECURITY_SCHEMES
 from app.project import DESCRIPTION, TITLE, VERSION
-from app.transport.versioning import VERSION_PARAMETERS, public_path
+from app.transport.versioning import describe_version, public_path
 from app.transport.versions import CURRENT
 
 _LENGTHS = {"uuid": 36, "date-time": 35}
@@ -34,7 +34,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         paths[public_path(path) if versioned else path] = item
         for operation in item.values():
             if versioned:
-                operation.setdefault("parameters", []).extend(VERSION_PARAMETERS)
+                describe_version(operation)
             _share_errors(operation["responses"], components["responses"])
     document["paths"] = paths
     _bound(document)

@@ -20,21 +20,27 @@ from app.transport.versions import CURRENT, ApiVersion, VersionState
 UNVERSIONED = ("/health", "/metrics", "/.well-known/", "/docs", "/openapi.json")
 _MEDIA_TYPE = re.compile(rf"application/vnd\.{re.escape(NAME)}\.(\w+)\+json", re.IGNORECASE)
 
-VERSION_PARAMETERS: list[dict[str, Any]] = [
-    {
-        "name": "Accept",
-        "in": "header",
-        "required": False,
-        "description": "The version; without it the current one answers",
-        "schema": {"type": "string", "maxLength": 256},
-        "example": f"application/vnd.{NAME}.{CURRENT}+json",
-    }
-]
+_ACCEPT: dict[str, Any] = {
+    "name": "Accept",
+    "in": "header",
+    "description": "The version; without it the current one answers",
+    "schema": {"type": "string", "maxLength": 256},
+    "example": f"application/vnd.{NAME}.{CURRENT}+json",
+}
 
 
 def public_path(internal: str) -> str:
     """The path as clients write it, from the path as it is routed: `/orders` for `/v1/orders`."""
     return "/" + internal.split("/", 2)[2]
+
+
+def describe_version(operation: dict[str, Any]) -> None:
+    """Add to an operation what the OpenAPI document says of versions."""
+    operation.setdefault("parameters", []).append(_ACCEPT)
+    for status, response in operation["responses"].items():
+        content = response.get("content", {})
+        if status < "400" and "application/json" in content:
+            content[_ACCEPT["example"]] = content["application/json"]
 
 
 class VersionMiddleware:

@@ -1,0 +1,1 @@
+"""The checks of what a rendered service promises its clients, for the matrix."""
