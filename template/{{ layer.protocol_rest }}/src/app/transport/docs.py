@@ -24,7 +24,6 @@ _CSP = (
 def openapi(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document, with paths as clients write them."""
     document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
-    document["servers"] = [{"url": "/"}]
     components = document["components"]
     components["securitySchemes"] = SECURITY_SCHEMES
     components["responses"] = {}
