@@ -134,7 +134,7 @@ def span(
     tracestate: str = "",
     recorded: bool = True,
 ) -> AbstractContextManager[Span]:
-    """A span around the block, child of the one in progress; nothing where that is not recorded.
+    """A span around the block, child of the one in progress; nothing where none is recorded.
 
     With a `traceparent` it is the first span of a request or message here: it continues the trace
     of the sender, or starts one where the text is empty or not valid. Where it is not recorded,
@@ -144,9 +144,7 @@ def span(
     `messaging.operation.name`, …) and hold no secrets or personal data.
     """
     if traceparent is None:
-        current = trace.get_current_span()
-        unsampled = current.get_span_context().is_valid and not current.is_recording()
-        if _tracer is None or unsampled:
+        if _tracer is None or not trace.get_current_span().is_recording():
             return _nothing
         return _recording(_tracer, name, kind, attributes)
     sender = _parse(traceparent, tracestate)

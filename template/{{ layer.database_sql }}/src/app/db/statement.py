@@ -7,7 +7,7 @@ from sqlalchemy import ClauseElement, ReturnsRows
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from app.db.engine import DIALECT, NUMERIC_CODE
+from app.db.engine import DIALECT, NUMERIC_CODE, SYSTEM
 
 Convert = Callable[[Any], Any]
 
@@ -19,13 +19,17 @@ class Statement:
     worth having on the path of every request. The rest may use `UnitOfWork.connection`.
     """
 
-    __slots__ = ("_columns", "_constants", "_parameters", "operation", "sql")
+    __slots__ = ("_columns", "_constants", "_parameters", "attributes", "sql")
 
     def __init__(self, clause: ClauseElement) -> None:
         compiled = clause.compile(dialect=DIALECT)
         assert isinstance(compiled, SQLCompiler)
         self.sql = compiled.string
-        self.operation = self.sql.partition(" ")[0]
+        self.attributes = {
+            "db.system.name": SYSTEM,
+            "db.operation.name": self.sql.partition(" ")[0],
+            "db.query.text": self.sql,
+        }
         binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
         self._constants = {name: bind.value for name, bind in binds if not bind.required}
         self._parameters = [(name, _processor(bind.type, "bind_processor")) for name, bind in binds]
