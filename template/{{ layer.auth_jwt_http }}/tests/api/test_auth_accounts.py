@@ -294,6 +294,20 @@ def test_sensitive_acts_are_audited(
     assert events[0]["actor"] == user_id
 
 
+def test_what_happens_is_counted(service: Service, anonymous: httpx2.Client) -> None:
+    email = new_email()
+    register(service, email)
+    login(anonymous, email, OTHER_PASSWORD)
+    anonymous.get(ME, headers={"Authorization": "Bearer x"})
+    metrics = anonymous.get("/metrics").text
+    for event, outcome in [
+        ("register", "success"),
+        ("login", "failure"),
+        ("authenticate", "unauthenticated"),
+    ]:
+        assert f'auth_events_total{{event="{event}",outcome="{outcome}"}}' in metrics
+
+
 def test_no_secret_reaches_the_log(service: Service, anonymous: httpx2.Client) -> None:
     email = new_email()
     register(service, email)

@@ -7,6 +7,8 @@ from app.auth.authentication import AuthRequest, bearer_token, invalid_credentia
 from app.auth.principal import Principal
 from app.auth.revocations import Revocations
 from app.auth.tokens import AccessToken, AccessTokens, token_expired
+from app.errors import AppError
+from app.platform.metrics import auth_events
 
 _REMEMBERED = 10_000
 
@@ -21,9 +23,14 @@ class TokenAuthenticator:
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         """See `Authenticator.authenticate`."""
-        text = bearer_token(request)
-        if text is None:
-            return None
+        try:
+            text = bearer_token(request)
+            return None if text is None else await self._principal(text)
+        except AppError as error:
+            auth_events.labels("authenticate", error.code.name.lower()).inc()
+            raise
+
+    async def _principal(self, text: str) -> Principal:
         token = self._verify(text)
         if await self._revocations.contain(token.family):
             raise invalid_credentials("The access token has been revoked")

@@ -1,5 +1,6 @@
 """Logins, and the life of the tokens that they give."""
 
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
@@ -118,20 +119,18 @@ class Auth:
             user = await Users(work).get(family.user_id)
             if user is None or user.disabled or family.revoked_at or family.expires_at <= now:
                 raise _refused_refresh("ended")
-            reused = presented.token_hash != family.token_hash or not await families.rotate(
-                family, token.token_hash, self._expiry(family.created_at, now)
-            )
-            if reused:
-                await self._revoke(work, family.id)
-            action = "auth.refresh_token_reused" if reused else "auth.refresh"
-            await audit(
-                work,
-                action,
-                f"user/{user.id}",
-                "failure" if reused else "success",
-                _principal(user, family),
-            )
-        if reused:
+            principal = _principal(user, family)
+            expires_at = self._expiry(family.created_at, now)
+            current = hmac.compare_digest(presented.token_hash, family.token_hash)
+            rotated = current and await families.rotate(family, token.token_hash, expires_at)
+            if rotated:
+                await audit(work, "auth.refresh", f"user/{user.id}", principal=principal)
+            elif await self._revoke(work, family.id):
+                action = "auth.refresh_token_reused"
+                await audit(work, action, f"user/{user.id}", "failure", principal)
+            else:
+                raise _refused_refresh("ended")
+        if not rotated:
             raise _refused_refresh("reused")
         auth_events.labels("refresh", "success").inc()
         return self._pair(user, family, token)
