@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from copier._main import Worker
 
 from extensions.catalogue import combinations
 from tests.support.rendering import Renderer
@@ -26,6 +27,17 @@ class Rendered:
         for path in sorted(self.path.rglob("*")):
             if path.is_file():
                 yield path.relative_to(self.path).as_posix(), path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_question_to_git_for_each_file() -> Iterator[None]:
+    """Copier asks git about every file it writes, for file systems without an executable bit.
+
+    There is nothing for it to do here, and it takes half the time of these tests.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "_sync_git_index_executable_bit", lambda *_: None)
+        yield
 
 
 @pytest.fixture(scope="session")

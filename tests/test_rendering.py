@@ -45,7 +45,7 @@ def test_files_are_tidy(rendered: Rendered) -> None:
         assert "\r" not in text, name
         for number, line in enumerate(text.splitlines(), 1):
             assert line == line.rstrip(), f"{name}:{number} ends with space"
-        if not name.endswith(".py"):
+        if not name.endswith((".py", ".py.mako")):
             assert "\n\n\n" not in text, f"{name} has a gap of empty lines"
 
 

@@ -35,6 +35,20 @@ def _fresh(template: Path, project: Path, answers: dict[str, str]) -> dict[str, 
     return tree(project)
 
 
+def _pair(
+    template: Path, place: Path, one: dict[str, str], other: dict[str, str]
+) -> tuple[Path, dict[str, str]]:
+    """A project with the answers `one`, and the tree it should have with the answers `other`.
+
+    Both have the same edits, in files that they share: an option takes its own files with it.
+    """
+    project = start(template, place / "project", one)
+    fresh = start(template, place / "fresh", other)
+    shared = sorted(tree(project).keys() & tree(fresh).keys())
+    assert edit(project, shared) == edit(fresh, shared) != []
+    return project, tree(fresh)
+
+
 def test_every_axis_with_a_choice_is_switched() -> None:
     assert {axis for axis, _ in SWITCHES} == {
         axis.name for axis in AXES.values() if len(axis.choices) > 1
@@ -46,10 +60,8 @@ def test_an_option_is_switched_on_off_and_on_again(
     template: Path, tmp_path: Path, axis: str, choice: str
 ) -> None:
     switched = BASE | {axis: choice}
-    project = start(template, tmp_path / "project", BASE)
-    assert edit(project)
+    project, after = _pair(template, tmp_path, BASE, switched)
     before = tree(project)
-    after = _fresh(template, tmp_path / "fresh", switched)
     assert before != after
 
     for answers, expected in ((switched, after), (BASE, before), (switched, after)):
@@ -58,11 +70,11 @@ def test_an_option_is_switched_on_off_and_on_again(
 
 
 def test_switching_everything_at_once(template: Path, tmp_path: Path) -> None:
+    large = BASE | {"hosting": "kubernetes"}
     small = BASE | {"database": "sqlite", "queue": "none", "cache": "memory"}
-    project = start(template, tmp_path / "project", BASE | {"hosting": "kubernetes"})
-    edit(project)
-    update(project, small | {"versioning": "header"})
-    expected = _fresh(template, tmp_path / "fresh", small | {"versioning": "header"})
+    small["versioning"] = "header"
+    project, expected = _pair(template, tmp_path, large, small)
+    update(project, small)
     assert tree(project) == expected
 
 
@@ -95,8 +107,9 @@ def next_release(tmp_path: Path) -> Path:
     text = text.replace("\nbase = [\n", '\nbase = [\n    "aaa-first>=1.0",\n    "zzz-last>=1.0",\n')
     pyproject.write_text(text, encoding="utf-8")
     readme = base / "README.md.jinja"
-    first, _, rest = readme.read_text(encoding="utf-8").partition("\n")
-    readme.write_text(f"{first}\n\nNew in this release.\n{rest}", encoding="utf-8")
+    text = readme.read_text(encoding="utf-8")
+    text = text.replace("\n## ", "\n## New in this release\n\nA lot.\n\n## ", 1)
+    readme.write_text(text, encoding="utf-8")
     (base / "src" / "app" / "platform" / "added.py").write_text('"""Added."""\n', encoding="utf-8")
     (base / "src" / "app" / "platform" / "gcra.py").unlink()
     notes = template / "docs" / "upgrading.md"

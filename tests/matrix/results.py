@@ -47,7 +47,7 @@ def run(job: Job) -> Result:
     log_path = CACHE / "logs" / f"{name}.txt"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(job.project, place)
-    # A repository of its own, as users have: else tools take the template's for that of the project.
+    # A repository of its own, as users have: else tools take the template's for the project's.
     git(place, "init", "--quiet", "--initial-branch=main")
     commit(place, "Start from the template")
     log_path.parent.mkdir(parents=True, exist_ok=True)

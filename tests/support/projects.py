@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import copier
@@ -35,13 +35,13 @@ def start(template: Path, project: Path, answers: Mapping[str, str], version: st
     return project
 
 
-def edit(project: Path) -> list[str]:
+def edit(project: Path, names: Iterable[str] = ()) -> list[str]:
     """Write what a user writes: lines below guard lines, a paragraph, and files of their own.
 
-    Returns the files of the template that were edited.
+    Only the files `names` of the template are edited, where any are given. Returns those that were.
     """
     edited = []
-    for name in git(project, "ls-files").splitlines():
+    for name in names or git(project, "ls-files").splitlines():
         path = project / name
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         out: list[str] = []
@@ -50,7 +50,7 @@ def edit(project: Path) -> list[str]:
             if GUARD in line:
                 out.append(line[: len(line) - len(line.lstrip())] + "# Mine.\n")
         if name == "README.md":
-            out[3:3] = ["\n", "Invoices too, for the whole house.\n"]
+            out[1:1] = ["\n", "Of the finance department.\n"]
         if out != lines:
             path.write_text("".join(out), encoding="utf-8")
             edited.append(name)

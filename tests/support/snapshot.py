@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_READ = ("copier.yml", "pyproject.toml", "docs/upgrading.md", "extensions", "includes", "template")
 _AUTHOR = ("-c", "user.name=Template", "-c", "user.email=template@example.com")
 
 
@@ -32,8 +33,8 @@ def commit(repository: Path, message: str, tag: str = "") -> None:
 
 
 def overlay(destination: Path) -> None:
-    """Copy the files of the work tree that git knows or would add."""
-    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    """Copy what a render reads, of the files in the work tree that git knows or would add."""
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", *_READ)
     for name in filter(None, listed.split("\0")):
         source, target = ROOT / name, destination / name
         if source.is_file():
