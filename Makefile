@@ -6,10 +6,10 @@ export PATH := $(UV_HOME)/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test suite matrix bench docs lint format setup help
+.PHONY: demo test suite matrix test-image bench docs lint format setup help
 
 help: ## List what there is to run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install the tools into .venv
 	@command -v uv >/dev/null || { \
@@ -29,6 +29,9 @@ suite: setup ## The template's own tests
 
 matrix: setup ## Every combination rendered, each distinct tree tested; ARGS="--shard 1/8"
 	uv run --no-sync python -m tests.matrix $(ARGS)
+
+test-image: setup ## Build the image and run it; needs Docker, or root on Debian
+	uv run --no-sync python -m tests.image
 
 bench: setup ## Measure rendering and the rendered service
 	uv run --no-sync python -m benchmarks $(ARGS)

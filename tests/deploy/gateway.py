@@ -61,7 +61,7 @@ def _faults(plain: int, secure: int) -> Iterator[tuple[str, str]]:
         return _exchange(secure, request.replace("\n", "\r\n").encode() + body)
 
     def expect(wanted: set[int], answer: tuple[int, str]) -> str:
-        return "" if answer[0] in wanted else f"answered with {answer}"
+        return "" if answer[0] in wanted else f"answered with {answer[0]} {answer[1][:200]}"
 
     head = f"GET /v1/orders HTTP/1.1\nHost: {HOST}\n"
     status, text = _exchange(plain, f"GET /x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), tls=False)

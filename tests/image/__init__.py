@@ -1,0 +1,1 @@
+"""`make test-image`: build the image of rendered projects, and run it as strictly as production."""
