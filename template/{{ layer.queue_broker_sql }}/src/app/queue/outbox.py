@@ -5,9 +5,10 @@ broker only tells workers where to look. A worker claims a row for the time of a
 numbered, and an attempt that another one has overtaken can no longer change the row.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -70,16 +71,15 @@ outbox = Table(
         sqlite_where=_FINISHED,
     ),
 )
-_FIELDS = tuple(field.name for field in fields(StoredMessage))
-_stored = [outbox.c[name] for name in _FIELDS]
+_stored = [outbox.c[field.name] for field in fields(StoredMessage)]
+_limit = bindparam("limit", type_=Integer)
+_is_attempt = and_(
+    outbox.c.id == bindparam("message_id"), outbox.c.attempts == bindparam("attempt")
+)
 
 
-def _is_attempt(message_id: UUID, attempt: int) -> ColumnElement[bool]:
-    return and_(outbox.c.id == message_id, outbox.c.attempts == attempt)
-
-
-def _update_free(*conditions: ColumnElement[bool] | TextClause, most: Any = None) -> Update:
-    """An update of the rows that match and that no other transaction is changing.
+def _update_free(*conditions: ColumnElement[bool], limited: bool = False) -> Update:
+    """An update of the pending rows that match and that no other transaction is changing.
 
     Nobody waits for a row, so that two workers cannot deadlock on the same ones. SQLite has one
     writer and ignores the lock.
@@ -88,7 +88,7 @@ def _update_free(*conditions: ColumnElement[bool] | TextClause, most: Any = None
         select(outbox.c.id)
         .where(_PENDING, *conditions)
         .order_by(outbox.c.available_at)
-        .limit(most)
+        .limit(_limit if limited else None)
         .with_for_update(skip_locked=True)
         .cte()
     )
@@ -98,21 +98,119 @@ def _update_free(*conditions: ColumnElement[bool] | TextClause, most: Any = None
 _is_due = outbox.c.available_at <= bindparam("now")
 _APPEND = Statement(insert(outbox))
 _ANY_DUE = Statement(select(outbox.c.id).where(_PENDING, _is_due).limit(1))
-_DUE = Statement(
-    _update_free(_is_due, most=bindparam("most", type_=Integer))
+_SEND_DUE = Statement(
+    _update_free(_is_due, limited=True)
     .values(available_at=bindparam("later"))
     .returning(outbox.c.id)
 )
 _FINISH = Statement(
     update(outbox)
-    .where(
-        _PENDING, outbox.c.id == bindparam("message_id"), outbox.c.attempts == bindparam("attempt")
-    )
+    .where(_PENDING, _is_attempt)
     .values(
         state=bindparam("new_state"), finished_at=bindparam("now"), last_error=bindparam("error")
     )
     .returning(outbox.c.id)
 )
+_FREE = Statement(
+    update(outbox)
+    .where(_PENDING, _is_attempt)
+    .values(
+        attempts=bindparam("new_attempts"),
+        available_at=bindparam("start"),
+        locked_until=bindparam("start"),
+        last_error=bindparam("error"),
+    )
+    .returning(outbox.c.id)
+)
+_DEPTH = Statement(
+    select(
+        select(func.count()).select_from(outbox).where(_PENDING).scalar_subquery(),
+        select(func.count()).select_from(outbox).where(_DEAD).scalar_subquery(),
+        select(func.min(outbox.c.created_at)).where(_PENDING).scalar_subquery(),
+    )
+)
+_old = (
+    select(outbox.c.id)
+    .where(_DONE, outbox.c.finished_at < bindparam("before"))
+    .order_by(outbox.c.finished_at)
+    .limit(_limit)
+)
+_PRUNE = Statement(delete(outbox).where(outbox.c.id.in_(_old)).returning(outbox.c.id))
+
+
+def _among(count: int) -> ColumnElement[bool]:
+    return outbox.c.id.in_([bindparam(f"id_{n}", type_=Uuid) for n in range(count)])
+
+
+def _numbered(ids: Iterable[UUID]) -> dict[str, UUID]:
+    return {f"id_{n}": message_id for n, message_id in enumerate(ids)}
+
+
+@cache
+def _release(count: int) -> Statement:
+    return Statement(_update_free(_among(count)).values(available_at=bindparam("now")))
+
+
+@cache
+def _claim(count: int) -> Statement:
+    return Statement(
+        _update_free(_among(count), outbox.c.locked_until <= bindparam("now"))
+        .values(
+            attempts=outbox.c.attempts + 1,
+            available_at=bindparam("end"),
+            locked_until=bindparam("end"),
+        )
+        .returning(*_stored)
+    )
+
+
+@cache
+def _renew(count: int) -> Statement:
+    held = [
+        and_(outbox.c.id == bindparam(f"id_{n}"), outbox.c.attempts == bindparam(f"attempt_{n}"))
+        for n in range(count)
+    ]
+    return Statement(
+        _update_free(or_(*held)).values(
+            available_at=bindparam("end"), locked_until=bindparam("end")
+        )
+    )
+
+
+def _chosen(count: int, filters: frozenset[str]) -> list[ColumnElement[bool] | TextClause]:
+    conditions = {
+        "topic": outbox.c.topic == bindparam("topic"),
+        "since": outbox.c.finished_at >= bindparam("since"),
+        "until": outbox.c.finished_at < bindparam("until"),
+    }
+    chosen = [condition for name, condition in conditions.items() if name in filters]
+    return [_DEAD, *chosen, *([_among(count)] if count else [])]
+
+
+@cache
+def _list_dead(count: int, filters: frozenset[str]) -> Statement:
+    return Statement(
+        select(*_stored)
+        .where(*_chosen(count, filters))
+        .order_by(outbox.c.finished_at.desc())
+        .limit(_limit)
+    )
+
+
+@cache
+def _replay(count: int, filters: frozenset[str]) -> Statement:
+    return Statement(
+        update(outbox)
+        .where(*_chosen(count, filters))
+        .values(
+            state=bindparam("new_state"),
+            attempts=bindparam("attempts"),
+            available_at=bindparam("now"),
+            locked_until=bindparam("now"),
+            finished_at=bindparam("finished_at"),
+        )
+        .returning(outbox.c.id)
+    )
 
 
 class Outbox:
@@ -125,7 +223,7 @@ class Outbox:
         """Store a new message; it is due as soon as the unit of work commits."""
         await work.fetch(
             _APPEND,
-            **{name: getattr(message, name) for name in _FIELDS},
+            **asdict(message),
             state="pending",
             available_at=message.created_at,
             locked_until=message.created_at,
@@ -138,35 +236,27 @@ class Outbox:
             if not await work.fetch(_ANY_DUE, now=now):
                 return []
         later = now + timedelta(seconds=resend)
-        async with self._database.unit_of_work() as work:
-            return [row[0] for row in await work.fetch(_DUE, now=now, later=later, most=limit)]
+        return await self._ids(_SEND_DUE, now=now, later=later, limit=limit)
 
     async def release(self, message_ids: Sequence[UUID]) -> None:
         """Make ids due again that the broker did not take."""
-        statement = _update_free(outbox.c.id.in_(message_ids))
-        async with self._database.unit_of_work() as work:
-            await work.connection.execute(statement.values(available_at=datetime.now(UTC)))
+        values = _numbered(message_ids)
+        await self._ids(_release(len(values)), now=datetime.now(UTC), **values)
 
-    async def claim(self, message_ids: Sequence[UUID], lease: float) -> list[StoredMessage]:
+    async def claim(self, message_ids: Iterable[UUID], lease: float) -> list[StoredMessage]:
         """Begin an attempt at each message that is free; the others are missing in the answer."""
+        values = _numbered(sorted(set(message_ids)))
         now = datetime.now(UTC)
         end = now + timedelta(seconds=lease)
-        statement = (
-            _update_free(outbox.c.id.in_(message_ids), outbox.c.locked_until <= now)
-            .values(attempts=outbox.c.attempts + 1, available_at=end, locked_until=end)
-            .returning(*_stored)
-        )
         async with self._database.unit_of_work() as work:
-            rows = (await work.connection.execute(statement)).all()
+            rows = await work.fetch(_claim(len(values)), now=now, end=end, **values)
         return [StoredMessage(*row) for row in rows]
 
     async def renew(self, attempts: Mapping[UUID, int], lease: float) -> None:
         """Prolong the leases of the attempts in progress."""
         end = datetime.now(UTC) + timedelta(seconds=lease)
-        held = [_is_attempt(message_id, attempt) for message_id, attempt in attempts.items()]
-        statement = _update_free(or_(*held))
-        async with self._database.unit_of_work() as work:
-            await work.connection.execute(statement.values(available_at=end, locked_until=end))
+        numbers = {f"attempt_{n}": attempt for n, attempt in enumerate(attempts.values())}
+        await self._ids(_renew(len(attempts)), end=end, **_numbered(attempts), **numbers)
 
     async def done(self, work: UnitOfWork, message_id: UUID, attempt: int) -> bool:
         """Record the effect; False where the attempt no longer holds the message."""
@@ -179,71 +269,59 @@ class Outbox:
 
     async def retry(self, message_id: UUID, attempt: int, delay: float, error: str) -> bool:
         """Let the next attempt begin in `delay` seconds."""
-        return await self._free(message_id, attempt, delay, {"last_error": error})
+        start = datetime.now(UTC) + timedelta(seconds=delay)
+        return await self._free(message_id, attempt, attempt, start, error)
 
     async def hand_back(self, message_id: UUID, attempt: int) -> bool:
         """Undo the claim of an attempt that was broken off through no fault of the message."""
-        return await self._free(message_id, attempt, 0, {"attempts": attempt - 1})
-
-    async def _free(
-        self, message_id: UUID, attempt: int, delay: float, values: dict[str, Any]
-    ) -> bool:
-        start = datetime.now(UTC) + timedelta(seconds=delay)
-        statement = (
-            update(outbox)
-            .where(_PENDING, _is_attempt(message_id, attempt))
-            .values(available_at=start, locked_until=start, **values)
-        )
-        async with self._database.unit_of_work() as work:
-            return (await work.connection.execute(statement)).rowcount == 1
+        return await self._free(message_id, attempt, attempt - 1, datetime.now(UTC), None)
 
     async def depth(self) -> Depth:
-        pending, dead = (
-            select(func.count()).select_from(outbox).where(state).scalar_subquery()
-            for state in (_PENDING, _DEAD)
-        )
-        oldest = select(func.min(outbox.c.created_at)).where(_PENDING).scalar_subquery()
         async with self._database.unit_of_work(read_only=True) as work:
-            row = (await work.connection.execute(select(pending, dead, oldest))).one()
-        return Depth(*row)
+            ((pending, dead, oldest),) = await work.fetch(_DEPTH)
+        return Depth(pending, dead, oldest)
 
     async def list_dead(self, chosen: DeadFilter, limit: int) -> list[StoredMessage]:
         """The messages that died last come first."""
-        query = (
-            select(*_stored)
-            .where(*_matches(chosen))
-            .order_by(outbox.c.finished_at.desc())
-            .limit(limit)
-        )
+        values = _filters(chosen)
+        statement = _list_dead(len(chosen.ids), frozenset(values))
         async with self._database.unit_of_work(read_only=True) as work:
-            rows = (await work.connection.execute(query)).all()
+            rows = await work.fetch(statement, **values, **_numbered(chosen.ids), limit=limit)
         return [StoredMessage(*row) for row in rows]
 
     async def replay(self, chosen: DeadFilter) -> list[UUID]:
         """Make dead messages pending again, with all their attempts; returns which."""
-        now = datetime.now(UTC)
-        statement = (
-            update(outbox)
-            .where(*_matches(chosen))
-            .values(
-                state="pending", attempts=0, available_at=now, locked_until=now, finished_at=None
-            )
-            .returning(outbox.c.id)
+        values = _filters(chosen)
+        return await self._ids(
+            _replay(len(chosen.ids), frozenset(values)),
+            **values,
+            **_numbered(chosen.ids),
+            new_state="pending",
+            attempts=0,
+            now=datetime.now(UTC),
+            finished_at=None,
         )
-        async with self._database.unit_of_work() as work:
-            return list((await work.connection.execute(statement)).scalars())
 
     async def prune(self, before: datetime, limit: int) -> int:
         """Delete at most `limit` messages that were done before a time; returns how many."""
-        old = (
-            select(outbox.c.id)
-            .where(_DONE, outbox.c.finished_at < before)
-            .order_by(outbox.c.finished_at)
-            .limit(limit)
+        return len(await self._ids(_PRUNE, before=before, limit=limit))
+
+    async def _free(
+        self, message_id: UUID, attempt: int, attempts: int, start: datetime, error: str | None
+    ) -> bool:
+        freed = await self._ids(
+            _FREE,
+            message_id=message_id,
+            attempt=attempt,
+            new_attempts=attempts,
+            start=start,
+            error=error,
         )
+        return bool(freed)
+
+    async def _ids(self, statement: Statement, **values: Any) -> list[UUID]:
         async with self._database.unit_of_work() as work:
-            deleted = await work.connection.execute(delete(outbox).where(outbox.c.id.in_(old)))
-        return deleted.rowcount
+            return [row[0] for row in await work.fetch(statement, **values)]
 
 
 async def _finish(
@@ -260,14 +338,6 @@ async def _finish(
     return bool(finished)
 
 
-def _matches(chosen: DeadFilter) -> list[ColumnElement[bool] | TextClause]:
-    conditions: list[ColumnElement[bool] | TextClause] = [_DEAD]
-    if chosen.ids:
-        conditions.append(outbox.c.id.in_(chosen.ids))
-    if chosen.topic is not None:
-        conditions.append(outbox.c.topic == chosen.topic)
-    if chosen.since is not None:
-        conditions.append(outbox.c.finished_at >= chosen.since)
-    if chosen.until is not None:
-        conditions.append(outbox.c.finished_at < chosen.until)
-    return conditions
+def _filters(chosen: DeadFilter) -> dict[str, Any]:
+    values = {"topic": chosen.topic, "since": chosen.since, "until": chosen.until}
+    return {name: value for name, value in values.items() if value is not None}
