@@ -2,19 +2,20 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from dev.environment import PROJECT, SCRIPTS
 
 
 def check(sql: str) -> int:
     """The exit status of squawk, which prints what it finds."""
-    command = [SCRIPTS / "squawk", "--config", PROJECT / ".squawk.toml"]
+    command: list[str | Path] = [SCRIPTS / "squawk", "--config", PROJECT / ".squawk.toml"]
     return subprocess.run(command, input=sql, text=True, check=False).returncode
 
 
 def all_migrations() -> str:
     """The SQL of every migration, without a database."""
-    command = [SCRIPTS / "app", "migrate", "upgrade", "--sql"]
+    command: list[str | Path] = [SCRIPTS / "app", "migrate", "upgrade", "--sql"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

@@ -14,6 +14,7 @@ from sqlalchemy.util import greenlet_spawn
 from app.db import engine
 from app.db.settings import DatabaseSettings
 from app.db.statement import Statement
+from app.db.tracing import trace_core
 from app.db.unit_of_work import UnitOfWork, reaching
 from app.errors import AppError, ErrorCode
 
@@ -38,6 +39,7 @@ class Database:
         self._pools = {self._engines.read, self._engines.write}
         self._settling: set[asyncio.Task[None]] = set()
         for pool in self._pools:
+            trace_core(pool)
             event.listen(pool.sync_engine, "handle_error", _on_error)
 
     @asynccontextmanager

@@ -7,7 +7,8 @@ from sqlalchemy import ClauseElement, ReturnsRows
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from app.db.engine import DIALECT, NUMERIC_CODE, SYSTEM
+from app.db.engine import DIALECT, NUMERIC_CODE
+from app.db.tracing import span_attributes
 
 Convert = Callable[[Any], Any]
 
@@ -19,17 +20,13 @@ class Statement:
     worth having on the path of every request. The rest may use `UnitOfWork.connection`.
     """
 
-    __slots__ = ("_columns", "_constants", "_parameters", "attributes", "sql")
+    __slots__ = ("_columns", "_constants", "_parameters", "span_attributes", "sql")
 
     def __init__(self, clause: ClauseElement) -> None:
         compiled = clause.compile(dialect=DIALECT)
         assert isinstance(compiled, SQLCompiler)
         self.sql = compiled.string
-        self.attributes = {
-            "db.system.name": SYSTEM,
-            "db.operation.name": self.sql.partition(" ")[0],
-            "db.query.text": self.sql,
-        }
+        self.span_attributes = span_attributes(self.sql)
         binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
         self._constants = {name: bind.value for name, bind in binds if not bind.required}
         self._parameters = [(name, _processor(bind.type, "bind_processor")) for name, bind in binds]

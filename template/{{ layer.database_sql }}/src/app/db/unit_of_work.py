@@ -1,19 +1,18 @@
 """One transaction, as stores see it."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import structlog
-from opentelemetry.trace import Span, SpanKind
 from sqlalchemy import Connection, PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import engine
 from app.db.statement import Statement
+from app.db.tracing import statement_span
 from app.errors import AppError, ErrorCode
-from app.platform.telemetry import span
 
 log = structlog.get_logger()
 
@@ -40,14 +39,14 @@ class UnitOfWork:
     async def fetch(self, statement: Statement, **values: Any) -> Sequence[Any]:
         """Run a statement; the rows that it returns, in the types of its columns."""
         arguments = statement.arguments(values)
-        with _traced(statement), reaching():
+        with statement_span(statement.span_attributes), reaching():
             found = await engine.fetch(self.driver, statement.sql, arguments)
         return statement.rows(found)
 
     async def run_many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement once for each row of values."""
         arguments = [statement.arguments(row) for row in rows]
-        with _traced(statement), reaching():
+        with statement_span(statement.span_attributes), reaching():
             await engine.run_many(self.driver, statement.sql, arguments)
 
     def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -64,11 +63,6 @@ class UnitOfWork:
                 await callback()
             except Exception:
                 log.exception("after_commit_failed")
-
-
-def _traced(statement: Statement) -> AbstractContextManager[Span]:
-    attributes = statement.attributes
-    return span(attributes["db.operation.name"], kind=SpanKind.CLIENT, attributes=attributes)
 
 
 @contextmanager
