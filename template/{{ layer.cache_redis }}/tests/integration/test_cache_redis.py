@@ -102,6 +102,15 @@ async def test_a_server_that_was_never_there_is_found_when_it_comes(tmp_path: Pa
         valkey.stop()
 
 
+async def test_connections_that_the_server_has_closed_are_replaced_unnoticed(
+    cache: Cache, valkey: Valkey
+) -> None:
+    await asyncio.gather(*(cache.set("key", b"value", ttl=60) for _ in range(100)))
+    async with Redis.from_url(valkey.url) as redis:
+        await redis.client_kill_filter(_type="normal")
+    assert await cache.get("key") == b"value"
+
+
 async def test_a_wrong_password_is_an_unavailable_store(valkey: Valkey) -> None:
     url = valkey.url.replace("//", "//nobody:wrong@")
     cache = Cache(settings(valkey, redis_url=url))
