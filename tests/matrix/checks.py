@@ -130,12 +130,4 @@ def _code(name: str) -> bool:
 
 CHECKS = [
     Check("suite", _code, _suite),
-    Check(
-        "workflows",
-        under(".github/*"),
-        commands(
-            "actionlint",
-            "zizmor --offline --persona=pedantic .github",
-        ),
-    ),
 ]

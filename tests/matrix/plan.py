@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from extensions.catalogue import combinations
 from tests.contract.checks import CHECKS as CONTRACT_CHECKS
 from tests.deploy.checks import CHECKS as DEPLOYMENT_CHECKS
+from tests.matrix import checks
 from tests.matrix.checks import CHECKS as CODE_CHECKS
 from tests.matrix.checks import Check
 from tests.support.rendering import Renderer
@@ -106,23 +108,19 @@ def shard(every: list[Job], part: str) -> list[Job]:
 
 def _digest(check: Check, files: Mapping[str, str]) -> str:
     """Changes with the files, the versions of everything installed, and the check itself."""
-    lines = [check.name, _tools(), *(f"{name} {digest}" for name, digest in sorted(files.items()))]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:20]
+    facts = [check.name, sys.version, *_source(check)]
+    facts += [(ROOT / "uv.lock").read_text(encoding="utf-8")]
+    facts += [f"{name} {digest}" for name, digest in sorted(files.items())]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:20]
 
 
 @cache
-def _tools() -> str:
-    parts = [
-        sys.version,
-        *(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))),
-        *(
-            path.read_text(encoding="utf-8")
-            for path in sorted((ROOT / "tests" / "deploy").rglob("*"))
-            if path.suffix in (".py", ".lock")
-        ),
-        (ROOT / "uv.lock").read_text(encoding="utf-8"),
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _source(check: Check) -> list[str]:
+    """The text of the check: what all checks share, and the folder that it comes from."""
+    shared = Path(checks.__file__)
+    folder = Path(inspect.getfile(check.run)).parent
+    own = sorted(folder.glob("*.*")) if folder != shared.parent else []
+    return [path.read_text(encoding="utf-8") for path in (shared, *own)]
 
 
 def processors() -> int:
