@@ -60,7 +60,9 @@ class SettingsGroup(BaseSettings):
         try:
             return cls(**cls._secret_files())
         except ValidationError as error:
-            faults = [f"{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in error.errors()]
+            faults = [
+                f"{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in error.errors()
+            ]
             raise ConfigurationError(faults) from None
 
     @classmethod
