@@ -1,12 +1,14 @@
 """The check that guards tables in use against long locks."""
 
 import pytest
+from typer.testing import CliRunner
 
-from dev.check_migrations import all_migrations, check
+from app.cli import cli
+from dev.check_migrations import check
 
 
 def test_the_migrations_of_the_project_pass() -> None:
-    sql = all_migrations()
+    sql = CliRunner().invoke(cli, ["migrate", "upgrade", "--sql"]).stdout
     assert "CREATE TABLE orders" in sql
     assert check(sql) == 0
 

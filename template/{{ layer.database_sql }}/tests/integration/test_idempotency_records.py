@@ -73,7 +73,7 @@ async def test_pruning_deletes_what_has_expired_and_nothing_else(database: Datab
     await remember(database, expired, ttl=0)
     await remember(database, valid)
     async with database.unit_of_work() as work:
-        assert await IdempotencyRecords(work).prune() >= 1
+        await IdempotencyRecords(work).prune()
     assert await stored(database, expired) == 0
     assert await stored(database, valid) == 1
 

@@ -1,18 +1,17 @@
 """Migrations, by the command line, on databases of their own."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+from collections.abc import Iterator
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from app.cli import cli
+from app.db import engine
+from app.db.settings import DatabaseSettings
 from tests.support.database import empty_database
-from tests.support.service import run_command
-
-Migrate = Callable[..., Result]
 
 
 @pytest.fixture
@@ -51,16 +50,17 @@ def test_a_revision_that_does_not_exist_is_one_line() -> None:
     assert migrate("upgrade", "nowhere", fails=True).startswith("error: Can't locate revision")
 
 
-def test_two_processes_may_migrate_at_the_same_time(
-    environment: dict[str, str], empty: str
-) -> None:
-    values = {**environment, "DATABASE_URL": empty}
+@pytest.mark.anyio
+async def test_only_one_migrates_at_a_time(empty: str) -> None:
+    settings = DatabaseSettings.model_validate({"database_url": empty})
+    migrating = list[str]()
 
-    def upgrade() -> str:
-        return run_command("migrate", "upgrade", env=values).stderr
+    async def run(name: str) -> None:
+        async with engine.migrating(settings):
+            migrating.append(name)
+            await asyncio.sleep(0.1)
+            migrating.append(name)
 
-    with ThreadPoolExecutor() as threads:
-        outputs = [threads.submit(upgrade) for _ in range(2)]
-    done = [line for output in outputs for line in output.result().splitlines()]
-    assert len(done) == len(set(done)) > 1
-    migrate("current", "--check")
+    await asyncio.gather(*map(run, "abc"))
+    assert [*migrating[::2]] == [*migrating[1::2]]
+    assert sorted(migrating) == [*"aabbcc"]

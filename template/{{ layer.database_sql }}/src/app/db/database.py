@@ -112,6 +112,8 @@ class Database:
         async def settle() -> None:
             try:
                 await engine.settle(driver, interrupted=given_up)
+            except engine.DRIVER_ERRORS:
+                await greenlet_spawn(pooled.invalidate)
             finally:
                 await greenlet_spawn(pooled.close)
 
