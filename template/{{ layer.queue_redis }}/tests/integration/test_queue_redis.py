@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from app.platform.ids import new_uuid
 from app.platform.messages import Delivery
+from app.queue import broker as broker_module
 from app.queue.broker import Broker
 from app.queue.settings import QueueSettings
 from tests.support.bench import Bench, eventually, recording, working
@@ -52,14 +53,18 @@ async def test_a_broker_that_is_away_holds_messages_up_and_loses_none(
     assert sorted(failing) == ["queue_consumer", "queue_relay"]
 
 
-async def test_a_frozen_broker_is_found_again(bench: Bench, valkey: Valkey) -> None:
+async def test_a_frozen_broker_is_found_again(
+    bench: Bench, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(broker_module, "_WAIT_SECONDS", 0.1)
     queue = bench.queue({"test": recording}, broker_url=valkey.url)
     async with working(queue):
         await bench.publish(queue, "test", what="0")
         await eventually(recorded(bench, 1))
         valkey.freeze()
         await bench.publish(queue, "test", what="1")
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(0.6)
         valkey.thaw()
         await eventually(recorded(bench, 2), seconds=5)
 

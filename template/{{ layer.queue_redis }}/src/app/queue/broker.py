@@ -20,7 +20,7 @@ from app.queue.settings import QueueSettings
 _GROUP = "workers"
 _BACKLOG = 500
 _TRIM = 10_000
-_WAIT_SECONDS = 1.0
+_WAIT_SECONDS = 0.5
 _TIMEOUT_SECONDS = 2.0
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class Broker:
             await pipeline.execute()
 
     async def receive(self, limit: int) -> list[UUID]:
-        """At most `limit` ids, after a second at most; they are not given to anyone else."""
+        """At most `limit` ids, after half a second at most; nobody else is given them."""
         try:
             answer: Any = await self._redis.xreadgroup(
                 _GROUP,

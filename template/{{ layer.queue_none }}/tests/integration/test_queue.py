@@ -1,0 +1,99 @@
+"""Without a queue a message is handled in its request: after the commit, for a limited time."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from app.db import Database
+from app.errors import AppError, ErrorCode
+from app.platform.context import context
+from app.platform.messages import Delivery, Handler
+from app.queue import Queue
+from app.queue.settings import QueueSettings
+
+pytestmark = pytest.mark.anyio
+
+
+def queue(database: Database, handlers: Mapping[str, Handler], **settings: float) -> Queue:
+    return Queue(QueueSettings.model_validate(settings), database, handlers)
+
+
+async def publish(database: Database, queue: Queue, topic: str, **payload: object) -> None:
+    async with database.unit_of_work() as work:
+        await queue.publish(work, topic, 1, payload)
+
+
+def delivered(topic: str, outcome: str) -> float:
+    labels = {"topic": topic, "outcome": outcome}
+    return REGISTRY.get_sample_value("queue_deliveries_total", labels) or 0.0
+
+
+async def test_the_handler_runs_after_the_commit_with_a_transaction_of_its_own(
+    database: Database,
+) -> None:
+    seen: list[object] = []
+
+    async def handle(delivery: Delivery) -> None:
+        async with delivery.effect() as work:
+            seen.extend((delivery.message.payload, delivery.message.version, delivery.attempt))
+            assert work is not None
+        seen.append(context().request_id == delivery.message.request_id)
+
+    made = queue(database, {"handled": handle})
+    async with database.unit_of_work() as work:
+        await made.publish(work, "handled", 1, {"number": 1})
+        assert seen == []
+    assert seen[:3] == [{"number": 1}, 1, 1]
+    assert delivered("handled", "done") == 1
+
+
+async def test_nothing_happens_when_the_transaction_is_rolled_back(database: Database) -> None:
+    seen: list[Delivery] = []
+
+    async def handle(delivery: Delivery) -> None:
+        seen.append(delivery)
+
+    async def publish_and_fail() -> None:
+        async with database.unit_of_work() as work:
+            await queue(database, {"test": handle}).publish(work, "test", 1, {})
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await publish_and_fail()
+    assert seen == []
+
+
+async def test_a_failure_is_logged_and_counted_and_does_not_fail_the_request(
+    database: Database,
+) -> None:
+    async def fail(delivery: Delivery) -> None:
+        raise ConnectionError("refused")
+
+    with capture_logs() as logs:
+        await publish(database, queue(database, {"failing": fail}), "failing")
+    assert [log["event"] for log in logs] == ["message lost"]
+    assert delivered("failing", "dead") == 1
+
+
+async def test_a_handler_has_a_limited_time(database: Database) -> None:
+    async def hang(delivery: Delivery) -> None:
+        await asyncio.sleep(60)
+
+    made = queue(database, {"hanging": hang}, queue_handler_timeout_seconds=0.1)
+    started = time.monotonic()
+    await publish(database, made, "hanging")
+    assert time.monotonic() - started < 2
+    assert delivered("hanging", "dead") == 1
+
+
+async def test_a_payload_is_bounded_json(database: Database) -> None:
+    made = queue(database, {}, queue_max_payload_bytes=100)
+    with pytest.raises(AppError) as refused:
+        await publish(database, made, "test", text="x" * 100)
+    assert refused.value.code is ErrorCode.PAYLOAD_TOO_LARGE
+    with pytest.raises(ValueError, match="JSON"):
+        await publish(database, made, "test", number=float("nan"))
