@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from tests.matrix import report
 from tests.matrix.plan import jobs, processors, projects, shard
-from tests.matrix.results import CACHE, Result, kept, run
+from tests.matrix.results import Result, clear_work, kept, run
 from tests.support.snapshot import ROOT, snapshot
 
 
@@ -40,12 +39,14 @@ def main() -> int:
             for job in todo:
                 print(f"{job.check.name:<12} {job.digest} {', '.join(job.combinations)}")
             return 0
-        results = [] if options.again else [it for job in todo if (it := kept(job))]
+        results: list[Result] = []
+        if not options.again:
+            results += [earlier for job in todo if (earlier := kept(job))]
         if results:
             print(f"{len(results)} have passed before and did not change", flush=True)
         done = {(result.check, result.digest) for result in results}
         left = [job for job in todo if (job.check.name, job.digest) not in done]
-        shutil.rmtree(CACHE / "work", ignore_errors=True)
+        clear_work()
         with ThreadPoolExecutor(options.jobs) as pool:
             for future in as_completed([pool.submit(run, job) for job in left]):
                 results.append(future.result())

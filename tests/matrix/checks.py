@@ -108,8 +108,14 @@ def _suite(project: Path, log: IO[str]) -> Findings:
     """What a user runs first: `make check` and `make test`, with the versions locked here."""
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
     report = project / ".dev" / "junit.xml"
-    execute(project, log, "make", "check")
-    execute(project, log, "make", "test", PYTEST_ADDOPTS=f"--junitxml={report}")
+    faults = []
+    for goal in ("check", "test"):
+        try:
+            execute(project, log, "make", goal, PYTEST_ADDOPTS=f"--junitxml={report}")
+        except FaultError as fault:
+            faults.append(str(fault))
+    if faults:
+        raise FaultError("; ".join(faults))
     cases = list(ElementTree.parse(report).iter("testcase"))
     if not cases:
         raise FaultError("make test ran no test")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import traceback
@@ -40,10 +41,19 @@ def kept(job: Job) -> Result | None:
     return earlier
 
 
+def clear_work() -> None:
+    """Remove the copies that earlier runs have left, except those of a run that still goes on."""
+    for place in (CACHE / "work").glob("*"):
+        try:
+            os.kill(int(place.name), 0)
+        except (ProcessLookupError, ValueError):
+            shutil.rmtree(place, ignore_errors=True)
+
+
 def run(job: Job) -> Result:
     """Run a job in a copy of its project, which is left in place when a fault was found."""
     name = f"{job.check.name}-{job.digest}"
-    place = CACHE / "work" / name
+    place = CACHE / "work" / str(os.getpid()) / name
     log_path = CACHE / "logs" / f"{name}.txt"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(job.project, place)
