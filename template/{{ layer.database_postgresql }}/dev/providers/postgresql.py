@@ -15,7 +15,8 @@ from dev.processes import DevelopmentError, Place, answers, server
 VARIABLES = ("DATABASE_URL",)
 
 # As root the server runs under this user id, which it needs, and reaches a project folder that
-# only root may enter by the one capability it keeps.
+# only root may enter by the one capability it keeps. initdb asks access(2) for its programs, which
+# counts that capability only without the fix-up of user ids.
 UNPRIVILEGED = 65534
 AS_UNPRIVILEGED = (
     "setpriv",
@@ -24,6 +25,7 @@ AS_UNPRIVILEGED = (
     "--clear-groups",
     "--inh-caps=+dac_override",
     "--ambient-caps=+dac_override",
+    "--securebits=+no_setuid_fixup",
     "--",
 )
 # Tells the service that this server is not one for production.
