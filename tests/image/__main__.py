@@ -165,8 +165,8 @@ def _servers(project: Path) -> Iterator[dict[str, str]]:
     try:
         provided = json.loads(process.stdout.readline())
         # Production refuses servers that carry this mark of development.
-        mark = "?application_name=embedded"
-        values = {name: provided[name].replace(mark, "") for name in wanted if name in provided}
+        mark = re.compile(r"\?(application|client)_name=embedded$")
+        values = {name: mark.sub("", provided[name]) for name in wanted if name in provided}
         if values["DATABASE_URL"].startswith("sqlite"):
             values["DATABASE_URL"] = "sqlite:////data/app.db"
         yield values

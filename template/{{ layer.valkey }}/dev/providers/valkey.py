@@ -11,6 +11,8 @@ from pathlib import Path
 from dev.processes import DevelopmentError, Place, server
 
 VARIABLES = ("BROKER_URL", "REDIS_URL")
+# Tells the service that this server is not one for production.
+MARK = "?client_name=embedded"
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
 
     def urls(port: int) -> dict[str, str]:
         url = f"redis://:{secret}@127.0.0.1:{port}"
-        return {"REDIS_URL": f"{url}/0", "BROKER_URL": f"{url}/1"}
+        return {"REDIS_URL": f"{url}/0", "BROKER_URL": f"{url}/1{MARK}"}
 
     if running.exists() and _ready(int(running.read_text(encoding="utf-8")), secret):
         yield urls(int(running.read_text(encoding="utf-8")))
