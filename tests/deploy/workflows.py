@@ -1,4 +1,4 @@
-"""What the linters of the matrix leave to say about workflows."""
+"""What automates a project: GitHub's workflows and Dependabot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _CHECKOV_IGNORED = {
 
 
 def check(project: Path, log: IO[str]) -> Findings:
-    """Hold workflows and Dependabot's configuration to their schemas, and look for mistakes."""
+    """Lint the workflows, and hold them and Dependabot's configuration to their schemas."""
+    execute(project, log, tool("actionlint"))
+    execute(project, log, tool("zizmor"), "--offline", "--persona=pedantic", ".github")
     schema = tool("check-jsonschema")
     workflows = sorted((project / ".github" / "workflows").iterdir())
     execute(project, log, schema, "--builtin-schema", "vendor.github-workflows", *workflows)
