@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from typing import IO, Any
 
 import yaml
 
-from tests.deploy.programs import checker, docker_compose
+from tests.deploy import releases
+from tests.deploy.programs import checker, docker_compose, kubectl
 from tests.matrix.checks import FaultError, Findings, execute, tool
 
 _LOOPBACK = re.compile(r"127\.0\.0\.1:.*")
@@ -42,7 +42,7 @@ def check_dockerfile(project: Path, log: IO[str]) -> Findings:
 
 
 def check_scripts(project: Path, log: IO[str]) -> Findings:
-    """Lint every shell script that a project brings for its deployment, and try blue and green."""
+    """Lint every shell script of the deployment, and try those that release and roll back."""
     scripts = []
     for path in sorted((project / "deploy").rglob("*")):
         if path.is_file() and _is_script(path):
@@ -52,7 +52,9 @@ def check_scripts(project: Path, log: IO[str]) -> Findings:
                 raise FaultError(f"{path.name} is executable and has no #! line, or the reverse")
     execute(project, log, tool("shellcheck"), "--external-sources", *scripts)
     if (project / "deploy" / "blue-green").exists():
-        _release(project, log)
+        releases.on_one_machine(project, log)
+    elif (program := kubectl()) is not None:
+        releases.on_a_cluster(project, log, program)
     return Findings()
 
 
@@ -118,70 +120,3 @@ def _faults(file: str, name: str, service: dict[str, Any], folder: Path) -> Iter
         source = volume.partition(":")[0]
         if source.startswith("./") and not (folder / source).exists():
             yield f"mounts {source}, which is not there"
-
-
-def _release(project: Path, log: IO[str]) -> None:
-    """Release and roll back with Docker replaced by a program that notes what it is told."""
-    deploy = project / "deploy"
-    programs = project / ".programs"
-    programs.mkdir()
-    calls = project / "calls"
-    docker = programs / "docker"
-    # It cannot start an image whose digest consists of f.
-    docker.write_text(
-        f"""#!/bin/sh
-echo "$*" >>"{calls}"
-case "$*" in *" up "*api-*)
-    ! grep -q '^\\(BLUE\\|GREEN\\)_IMAGE=.*@sha256:ffff' "{deploy}/state/release.env" ;;
-esac
-""",
-        encoding="utf-8",
-    )
-    docker.chmod(0o755)
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-
-    def run(*command: str, fails: bool = False) -> str:
-        """What has the requests after the command."""
-        calls.unlink(missing_ok=True)
-        try:
-            execute(project, log, *command, PATH=path)
-            failed = False
-        except FaultError:
-            failed = True
-        if failed != fails:
-            raise FaultError(f"{' '.join(command)} {'fails' if failed else 'succeeds'}")
-        live = deploy / "traefik" / "dynamic" / "live.yaml"
-        if not live.exists():
-            return ""
-        [server] = yaml.safe_load(live.read_text())["http"]["services"]["live"]["loadBalancer"][
-            "servers"
-        ]
-        return str(server["url"])
-
-    def image(digit: str) -> str:
-        return f"ghcr.io/acme/order-service@sha256:{digit * 64}"
-
-    execute(project, log, "deploy/setup")
-    steps = [
-        (("deploy/rollback",), True, ""),
-        (("deploy/release", "ghcr.io/acme/order-service:latest"), True, ""),
-        (("deploy/release", image("a")), False, "http://api-blue:8000"),
-        (("deploy/release", image("b")), False, "http://api-green:8000"),
-        (("deploy/rollback",), False, "http://api-blue:8000"),
-        (("deploy/release", image("c")), False, "http://api-green:8000"),
-        (("deploy/release", image("f")), True, "http://api-green:8000"),
-        (("deploy/rollback",), False, "http://api-blue:8000"),
-    ]
-    for command, fails, expected in steps:
-        if (live := run(*command, fails=fails)) != expected:
-            raise FaultError(f"after {' '.join(command)} the requests go to {live or 'nobody'}")
-    run("deploy/release", image("d"))
-    told = calls.read_text(encoding="utf-8").splitlines()
-    order = [
-        step
-        for line in told
-        for step in ("run --rm migrate", "up --detach --wait --wait-timeout 120 api-green")
-        if line.endswith(step)
-    ]
-    if order != sorted(order) or len(order) != 2:
-        raise FaultError(f"a release does not migrate before it starts the new version: {order}")

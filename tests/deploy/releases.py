@@ -1,0 +1,158 @@
+"""Releasing and rolling back, with the program that changes things replaced by one that notes.
+
+There is neither a cluster nor a registry here. What can be told all the same is what the scripts
+ask for, in which order, and what they do when it fails.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import yaml
+
+from tests.matrix.checks import FaultError, execute
+
+
+def image(digit: str) -> str:
+    return f"ghcr.io/acme/order-service@sha256:{digit * 64}"
+
+
+class _Noted:
+    """Commands that run with `program` replaced by a shell script; each call of it is noted."""
+
+    def __init__(self, project: Path, log: IO[str], program: str, script: str) -> None:
+        self._project, self._log = project, log
+        self._calls = project / ".calls"
+        folder = project / ".programs"
+        folder.mkdir()
+        file = folder / program
+        file.write_text(f'#!/bin/sh\necho "$*" >>"{self._calls}"\n{script}', encoding="utf-8")
+        file.chmod(0o755)
+        self._path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+    def run(self, *command: str, fails: bool = False) -> list[str]:
+        """The calls that the command makes; it has to fail or to succeed."""
+        self._calls.write_text("", encoding="utf-8")
+        failed = False
+        try:
+            execute(self._project, self._log, *command, PATH=self._path)
+        except FaultError:
+            failed = True
+        if failed != fails:
+            raise FaultError(f"{' '.join(command)} {'fails' if failed else 'succeeds'}")
+        return self._calls.read_text(encoding="utf-8").splitlines()
+
+
+def _expect(what: str, calls: Sequence[str], *wanted: str) -> None:
+    """The wanted parts occur in this order, each in a call of its own."""
+    left = iter(calls)
+    for part in wanted:
+        if not any(part in call for call in left):
+            raise FaultError(f"{what}: no `{part}` where it is due, in {list(calls)}")
+
+
+def on_one_machine(project: Path, log: IO[str]) -> None:
+    """Blue and green: a version that does not start gets no requests, and the others stay."""
+    deploy = project / "deploy"
+    docker = _Noted(
+        project,
+        log,
+        "docker",
+        # It cannot start an image whose digest consists of f.
+        f"""case "$*" in *" up "*api-*)
+    ! grep -q '^\\(BLUE\\|GREEN\\)_IMAGE=.*@sha256:ffff' "{deploy}/state/release.env" ;;
+esac
+""",
+    )
+
+    def live() -> str:
+        file = deploy / "traefik" / "dynamic" / "live.yaml"
+        if not file.exists():
+            return ""
+        services = yaml.safe_load(file.read_text(encoding="utf-8"))["http"]["services"]
+        [server] = services["live"]["loadBalancer"]["servers"]
+        return str(server["url"])
+
+    execute(project, log, "deploy/setup")
+    blue, green = "http://api-blue:8000", "http://api-green:8000"
+    for command, fails, expected in (
+        (("deploy/rollback",), True, ""),
+        (("deploy/release", "ghcr.io/acme/order-service:latest"), True, ""),
+        (("deploy/release", image("a")), False, blue),
+        (("deploy/release", image("b")), False, green),
+        (("deploy/rollback",), False, blue),
+        (("deploy/release", image("c")), False, green),
+        (("deploy/release", image("f")), True, green),
+        (("deploy/rollback",), False, blue),
+    ):
+        docker.run(*command, fails=fails)
+        if live() != expected:
+            raise FaultError(f"after {' '.join(command)} the requests go to {live() or 'nobody'}")
+    calls = docker.run("deploy/release", image("d"))
+    _expect("a release", calls, "run --rm migrate", " up --detach --wait --wait-timeout 120 api-")
+
+
+def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:
+    """The order of a release, of a canary, and what follows a failure."""
+    migration, rollout, canaries = (project / f".{name}" for name in ("job", "rollout", "canaries"))
+    cluster = _Noted(
+        project,
+        log,
+        "kubectl",
+        f"""case "$*" in
+    kustomize*) exec "{kubectl}" "$@" ;;
+    *"get job"*) cat "{migration}" ;;
+    *"get deployments"*"track!=canary"*) echo deployment.apps/api ;;
+    *"get deployments"*) echo deployment.apps/api deployment.apps/api-canary ;;
+    *"get deployment api-canary"*) cat "{canaries}" ;;
+    *"get deployment api "*) echo "{image("a")}" ;;
+    *"rollout status"*) cat "{rollout}" ;;
+esac
+""",
+    )
+    migration.write_text("Complete", encoding="utf-8")
+    rollout.touch()
+    canaries.write_text("0", encoding="utf-8")
+    _expect(
+        "a release",
+        cluster.run("deploy/release", "production", image("b")),
+        "notin (api, worker, migration, gateway)",
+        "delete job migration",
+        "in (migration)",
+        "get job migration",
+        # A canary loses its requests before it ends.
+        "in (gateway)",
+        "in (api, worker)",
+        "rollout status deployment.apps/api",
+    )
+    _expect(
+        "a canary",
+        cluster.run("deploy/release", "production", image("b"), "10"),
+        "get deployment api ",
+        "in (migration)",
+        "in (api, worker)",
+        "rollout status deployment.apps/api-canary",
+        # It gets requests only when it is ready.
+        "in (gateway)",
+    )
+    _expect("a rollback", cluster.run("deploy/rollback", "production"), "rollout undo")
+    canaries.write_text("1", encoding="utf-8")
+    calls = cluster.run("deploy/rollback", "production")
+    _expect("the end of a canary", calls, "patch httproute api", "scale deployment api-canary")
+    if any("undo" in call for call in calls):
+        raise FaultError("the end of a canary undoes the stable version as well")
+    canaries.write_text("0", encoding="utf-8")
+
+    migration.write_text("Failed", encoding="utf-8")
+    calls = cluster.run("deploy/release", "production", image("b"), fails=True)
+    if any("in (api, worker)" in call and "apply" in call for call in calls):
+        raise FaultError("a version is released although its migration failed")
+    migration.write_text("Complete", encoding="utf-8")
+    # Nothing answers for the roll-out any more: it does not become ready.
+    rollout.unlink()
+    calls = cluster.run("deploy/release", "production", image("b"), fails=True)
+    _expect("a failed release", calls, "in (api, worker)", "rollout status", "rollout undo")
+    cluster.run("deploy/release", "production", "ghcr.io/acme/order-service:latest", fails=True)
