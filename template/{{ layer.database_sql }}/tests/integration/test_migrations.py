@@ -1,7 +1,9 @@
 """Migrations, by the command line, on databases of their own."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -43,6 +45,32 @@ def test_the_schema_goes_up_down_and_up_again_and_is_what_the_code_says() -> Non
     assert migrate("current") == ""
     migrate("upgrade")
     migrate("current", "--check")
+
+
+OWN_REVISION = """
+from alembic import op
+revision = "app_0002"
+down_revision = "app_0001"
+depends_on = "orders_0001"
+def upgrade(): op.execute("CREATE TABLE own (id INTEGER)")
+def downgrade(): op.execute("DROP TABLE own")
+"""
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_revision_of_your_own_may_depend_on_another_branch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy("alembic.ini", tmp_path)
+    shutil.copytree("migrations", tmp_path / "migrations")
+    (tmp_path / "migrations" / "versions" / "app_0002_own.py").write_text(OWN_REVISION)
+    monkeypatch.chdir(tmp_path)
+    migrate("upgrade", "orders@head")
+    migrate("current", "--check", fails=True)
+    assert "upgrade app_0002" in migrate("upgrade")
+    migrate("current", "--check")
+    migrate("downgrade", "app@-1")
+    migrate("current", "--check", fails=True)
 
 
 @pytest.mark.usefixtures("empty")

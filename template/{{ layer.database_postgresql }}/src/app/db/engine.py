@@ -37,10 +37,10 @@ DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 Json = JSONB
-Money = Numeric()
+Money = Numeric
 
 
-class _UtcDateTime(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A moment; asyncpg would take one without a zone for local time."""
 
     impl = DateTime(timezone=True)
@@ -51,8 +51,6 @@ class _UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("a time without a zone")
         return value
 
-
-UtcDateTime = _UtcDateTime()
 
 # The client gives up a little later than the server, whose own error says more.
 CLIENT_MARGIN_SECONDS = 0.3

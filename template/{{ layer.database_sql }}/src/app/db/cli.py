@@ -7,6 +7,9 @@ from typing import Annotated, Any
 import typer
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 migrate = typer.Typer(no_args_is_help=True, help="Change the schema of the database.")
@@ -37,7 +40,25 @@ def current(
     ] = False,
 ) -> None:
     """Show the revisions that the database is at."""
-    _run(command.current, check_heads=check)
+    _run(command.current)
+    if check:
+        _run(_refuse_outdated)
+
+
+def _refuse_outdated(config: Config) -> None:
+    """Raise CommandError where `upgrade` would do something.
+
+    Alembic's own check fails once a revision depends on another branch.
+    """
+    script = ScriptDirectory.from_config(config)
+
+    def compare(current: tuple[str, ...], _context: object) -> list[RevisionStep]:
+        if set(script.get_revisions(current)) != set(script.get_revisions("heads")):
+            raise CommandError("The schema is not up to date")
+        return []
+
+    with EnvironmentContext(config, script, fn=compare, dont_mutate=True):
+        script.run_env()
 
 
 def _run(run: Callable[..., None], *arguments: Any, **options: Any) -> None:

@@ -30,7 +30,7 @@ STEPS_BETWEEN_CHECKS = 50_000
 MIGRATION_SECONDS = 60
 
 
-class _UtcDateTime(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A moment as text of one width and zone, so that it sorts."""
 
     impl = DateTime
@@ -45,7 +45,7 @@ class _UtcDateTime(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
-class _Money(TypeDecorator[Decimal]):
+class Money(TypeDecorator[Decimal]):
     """An exact decimal as text; SQLite knows floats only, so let Python calculate."""
 
     impl = Text
@@ -56,10 +56,6 @@ class _Money(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value)
-
-
-Money = _Money()
-UtcDateTime = _UtcDateTime()
 
 
 class Engines(NamedTuple):

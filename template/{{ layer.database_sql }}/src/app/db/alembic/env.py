@@ -2,17 +2,25 @@
 
 import asyncio
 from importlib import import_module
-from pkgutil import walk_packages
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Literal, cast
 
 import typer
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 
 import app
-from app.db import engine
-from app.db.schema import metadata
+from app.db import engine, schema
 from app.db.settings import DatabaseSettings
+
+
+def import_tables() -> None:
+    """Import every module, as any may define tables, which Alembic compares with the database."""
+    for folder in map(Path, app.__path__):
+        for file in folder.rglob("*.py"):
+            if file.stem != "__main__" and file != Path(__file__):
+                import_module(".".join(file.relative_to(folder.parent).with_suffix("").parts))
 
 
 def report(*, step: Any, **_: object) -> None:
@@ -22,11 +30,21 @@ def report(*, step: Any, **_: object) -> None:
     typer.echo(f"{word} {revision.revision}: {revision.doc}", err=True)
 
 
+def render(kind: str, item: object, autogenerating: AutogenContext) -> str | Literal[False]:
+    """Write the service's own column types by their names."""
+    name = type(item).__name__
+    if kind != "type" or name not in schema.__all__:
+        return False
+    autogenerating.imports.add(f"from app.db.schema import {name}")
+    return name
+
+
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=metadata,
-        render_as_batch=True,
+        target_metadata=schema.metadata,
+        render_as_batch=not connection.dialect.supports_alter,
+        render_item=render,
         transaction_per_migration=True,
         on_version_apply=cast(Any, report),
     )
@@ -50,8 +68,5 @@ async def connect() -> None:
 if context.is_offline_mode():
     print_sql()
 else:
-    # Any module may define tables; Alembic compares them with the database.
-    for module in walk_packages(app.__path__, "app."):
-        if not module.name.endswith(("__main__", "alembic.env")):
-            import_module(module.name)
+    import_tables()
     asyncio.run(connect())
