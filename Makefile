@@ -6,7 +6,7 @@ export PATH := $(UV_HOME)/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test suite matrix test-image bench docs lint format setup help
+.PHONY: demo test suite matrix drill test-image bench docs lint format setup help
 
 help: ## List what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,13 +22,16 @@ setup: ## Install the tools into .venv
 demo: setup ## Render the default answers, run the service and place an order
 	@uv run --no-sync python -m tools.demo
 
-test: suite matrix ## Everything: the template's own tests, then the matrix
+test: suite matrix drill ## Everything: the template's own tests, the matrix, the drill
 
 suite: setup ## The template's own tests
 	uv run --no-sync pytest
 
 matrix: setup ## Every combination rendered, each distinct tree tested; ARGS="--shard 1/8"
 	uv run --no-sync python -m tests.matrix $(ARGS)
+
+drill: setup ## Orders while service, worker and broker fail: each has one effect
+	uv run --no-sync python -m tests.drills $(ARGS)
 
 test-image: setup ## Build the image and run it; needs Docker, or root on Debian
 	uv run --no-sync python -m tests.image

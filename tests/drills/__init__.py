@@ -1,0 +1,1 @@
+"""Drills: what rendered services promise under failures, tried on real servers."""
