@@ -89,7 +89,7 @@ async def test_the_same_value_twice_is_a_conflict(database: Database) -> None:
 
 
 async def test_a_fault_of_the_service_is_not_passed_off_as_a_refusal(database: Database) -> None:
-    for broken in ("SELECT one FROM nowhere", f"INSERT INTO {notes.name} VALUES (NULL)"):
+    for broken in ("SELECT closed FROM nowhere_closed", f"INSERT INTO {notes.name} VALUES (NULL)"):
         with pytest.raises(Exception, match=r"(?i)nowhere|null") as caught:
             async with database.unit_of_work() as work:
                 await work.fetch(Statement(text(broken)))

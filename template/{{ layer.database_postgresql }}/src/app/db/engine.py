@@ -226,7 +226,9 @@ def error_code(error: Exception) -> ErrorCode | None:
     if state in _CONFLICT:
         return ErrorCode.CONFLICT
     # asyncpg is confused by a connection that ends between two statements.
-    lost = isinstance(cause, (OSError, asyncpg.InternalClientError)) or "clos" in str(cause)
+    lost = isinstance(cause, (OSError, asyncpg.InternalClientError)) or (
+        type(cause) is asyncpg.InterfaceError and "closed" in str(cause)
+    )
     if lost or state.startswith(_UNAVAILABLE):
         return ErrorCode.DEPENDENCY_UNAVAILABLE
     return None
