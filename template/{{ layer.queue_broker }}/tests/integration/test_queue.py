@@ -156,6 +156,16 @@ async def test_what_can_never_succeed_is_dead_at_once(
     assert "secret" not in (dead.last_error or "")
 
 
+async def test_a_message_that_kills_its_workers_is_dead_in_the_end(bench: Bench) -> None:
+    queue = bench.queue({"test": recording}, queue_max_attempts=3)
+    await bench.publish(queue, "test", what="never")
+    for _ in range(3):  # Three workers claim it, and are not heard of again.
+        await queue.outbox.claim([UUID(str(row.id)) for row in await bench.rows()], lease=0)
+    async with working(queue):
+        await eventually(done(bench, "dead"))
+    assert await bench.effects() == []
+
+
 async def test_an_attempt_that_hangs_is_given_up(bench: Bench) -> None:
     async def hangs_once(delivery: Delivery) -> None:
         if delivery.attempt == 1:

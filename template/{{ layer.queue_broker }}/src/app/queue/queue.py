@@ -19,7 +19,7 @@ from app.queue.outbox import Outbox
 from app.queue.settings import QueueSettings
 from app.queue.stored import StoredMessage
 
-_MEASURE_SECONDS = 5.0
+_MEASURE_SECONDS = 10.0
 
 
 class Queue:
