@@ -213,9 +213,13 @@ async def test_an_overtaken_attempt_has_no_effect(bench: Bench) -> None:
     await began.wait()
     (second,) = await queue.outbox.claim(message_ids, lease=60)
     assert await queue.outbox.claim(message_ids, lease=60) == []
-    await deliverer.deliver(second)
     resumed.set()
     await frozen
+    assert await bench.effects() == []
+    assert not await queue.outbox.retry(first.id, first.attempts, 0, "error")
+    assert not await queue.outbox.hand_back(first.id, first.attempts)
+    assert not await queue.outbox.dead(first.id, first.attempts, "error")
+    await deliverer.deliver(second)
     assert await bench.effects() == ["attempt 2"]
 
 
