@@ -21,7 +21,7 @@ from app.auth.schema import (
 from app.errors import AppError, ErrorCode, FieldFault
 from app.transport.access import AccessRoute, authenticated, public
 from app.transport.conditions import IfNoneMatch, is_current
-from app.transport.dependencies import PrincipalDep, ServiceDep
+from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
 
 router = APIRouter(tags=["auth"], route_class=AccessRoute)
@@ -40,13 +40,13 @@ _JWKS_SECONDS = 300
     },
 )
 @public
-async def register(body: Registration, service: ServiceDep) -> RegistrationOut:
+async def register(body: Registration, request: ApiRequest) -> RegistrationOut:
     """Make an account, to log in with at once.
 
     An address that has an account already keeps its password, and the answer is the same, so that
     nobody learns who has an account. The first account is a member like any other.
     """
-    await service.auth.accounts.register(body.email, body.password)
+    await request.service.auth.accounts.register(body.email, body.password)
     return RegistrationOut()
 
 
@@ -61,13 +61,13 @@ async def register(body: Registration, service: ServiceDep) -> RegistrationOut:
 )
 @public
 async def log_in(
-    form: Annotated[PasswordGrant, Depends(parameters(PasswordGrant, [FORM]))], service: ServiceDep
+    form: Annotated[PasswordGrant, Depends(parameters(PasswordGrant, [FORM]))], request: ApiRequest
 ) -> TokenOut:
     """Log in by address and password: OAuth 2.0's password grant."""
     if form.grant_type != "password":
         fault = FieldFault("grant_type", "unsupported_grant_type: must be password")
         raise AppError(ErrorCode.MALFORMED_REQUEST, details=[fault])
-    return TokenOut.of(await service.auth.log_in(form.username, form.password, form.scope))
+    return TokenOut.of(await request.service.auth.log_in(form.username, form.password, form.scope))
 
 
 @router.post(
@@ -79,14 +79,14 @@ async def log_in(
 @public
 async def refresh(
     body: Annotated[RefreshParameters, Depends(parameters(RefreshParameters, [JSON, FORM]))],
-    service: ServiceDep,
+    request: ApiRequest,
 ) -> TokenOut:
     """Exchange a refresh token, which thereby ends, for new tokens.
 
     Sending one a second time ends the session with all its tokens: log in again where an answer
     was lost, and never refresh twice at the same time.
     """
-    return TokenOut.of(await service.auth.refresh(body.refresh_token))
+    return TokenOut.of(await request.service.auth.refresh(body.refresh_token))
 
 
 @router.post(
@@ -102,10 +102,10 @@ async def refresh(
 @public
 async def revoke(
     body: Annotated[RevocationParameters, Depends(parameters(RevocationParameters, [FORM, JSON]))],
-    service: ServiceDep,
+    request: ApiRequest,
 ) -> Response:
     """Log out: end the session of a token with all its tokens (RFC 7009)."""
-    await service.auth.revoke(body.token)
+    await request.service.auth.revoke(body.token)
     return Response()
 
 
@@ -116,9 +116,9 @@ async def revoke(
     responses={204: success("No session is left"), **error_responses()},
 )
 @authenticated
-async def revoke_all(service: ServiceDep, principal: PrincipalDep) -> None:
+async def revoke_all(request: ApiRequest) -> None:
     """Log out everywhere: end every session of the account, this one too."""
-    await service.auth.revoke_all(principal)
+    await request.service.auth.revoke_all(request.principal)
 
 
 @router.get(
@@ -127,9 +127,9 @@ async def revoke_all(service: ServiceDep, principal: PrincipalDep) -> None:
     responses={200: success("The account"), **error_responses()},
 )
 @authenticated
-async def me(service: ServiceDep, principal: PrincipalDep) -> UserOut:
+async def me(request: ApiRequest) -> UserOut:
     """Read the caller's own account."""
-    return UserOut.of(await service.auth.accounts.get(principal), principal)
+    return UserOut.of(await request.service.auth.accounts.get(request.principal), request.principal)
 
 
 @router.put(
@@ -142,11 +142,11 @@ async def me(service: ServiceDep, principal: PrincipalDep) -> UserOut:
     },
 )
 @authenticated
-async def change_password(
-    body: PasswordChange, service: ServiceDep, principal: PrincipalDep
-) -> None:
+async def change_password(body: PasswordChange, request: ApiRequest) -> None:
     """Change the password; the account's other sessions end."""
-    await service.auth.accounts.change_password(principal, body.current_password, body.new_password)
+    await request.service.auth.accounts.change_password(
+        request.principal, body.current_password, body.new_password
+    )
 
 
 @public_router.get(
@@ -160,9 +160,9 @@ async def change_password(
     },
 )
 @public
-async def jwks(service: ServiceDep, if_none_match: IfNoneMatch = None) -> Response:
+async def jwks(request: ApiRequest, if_none_match: IfNoneMatch = None) -> Response:
     """The public keys that verify access tokens (RFC 7517)."""
-    body = json.dumps(service.auth.jwks(), separators=(",", ":")).encode()
+    body = json.dumps(request.service.auth.jwks(), separators=(",", ":")).encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {
         "Cache-Control": f"public, max-age={_JWKS_SECONDS}",

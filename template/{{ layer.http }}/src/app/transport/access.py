@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 from app.auth.openapi import SECURITY
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
-from app.http.json import parse_json
 from app.http.middleware.identity import require_principal
+from app.transport.request import ApiRequest
 
 PUBLIC = "public"
 AUTHENTICATED = "authenticated"
@@ -52,13 +52,6 @@ def access_to(endpoint: Callable[..., Any]) -> str:
     return _access[endpoint]
 
 
-class StrictRequest(Request):
-    """A request whose JSON is parsed by the strict parser."""
-
-    async def json(self) -> Any:
-        return parse_json(await self.body())
-
-
 class AccessRoute(APIRoute):
     """A route that authorizes, then checks the media type, then reads the body.
 
@@ -86,7 +79,7 @@ class AccessRoute(APIRoute):
             if accepted and _media_type(request) not in accepted:
                 headers = {"Accept": ", ".join(accepted)}
                 raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers=headers)
-            return await handle(StrictRequest(request.scope, request.receive))
+            return await handle(ApiRequest(request.scope, request.receive))
 
         return authorize
 

@@ -3,11 +3,11 @@
 import hashlib
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header
 from pydantic.json_schema import SkipJsonSchema
 
 from app.platform.idempotency import IdempotencyKey
-from app.transport.dependencies import PrincipalDep
+from app.transport.request import ApiRequest
 
 REPLAYED_HEADER: dict[str, Any] = {
     "Idempotency-Replayed": {
@@ -28,13 +28,11 @@ _Key = Annotated[
 ]
 
 
-async def _idempotency_key(
-    request: Request, principal: PrincipalDep, key: _Key = None
-) -> IdempotencyKey | None:
+async def _idempotency_key(request: ApiRequest, key: _Key = None) -> IdempotencyKey | None:
     if key is None:
         return None
     return IdempotencyKey(
-        principal=principal.subject,
+        principal=request.principal.subject,
         operation=f"{request.method} {request.url.path}",
         key=key,
         fingerprint=hashlib.sha256(await request.body()).digest(),

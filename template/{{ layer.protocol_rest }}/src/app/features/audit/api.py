@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -12,8 +12,8 @@ from app.auth.principal import Permission
 from app.db.audit import AuditFilters
 from app.platform.audit import AuditEvent
 from app.transport.access import AccessRoute, requires
-from app.transport.dependencies import PrincipalDep, ServiceDep
 from app.transport.pagination import LINK_HEADER, PageQuery, PaginationOut, link_next
+from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
 
 router = APIRouter(prefix="/audit-events", tags=["audit"], route_class=AccessRoute)
@@ -63,14 +63,12 @@ class AuditEventListQuery(PageQuery):
 @requires(Permission.AUDIT_READ)
 async def list_audit_events(
     query: Annotated[AuditEventListQuery, Query()],
-    service: ServiceDep,
-    principal: PrincipalDep,
-    request: Request,
+    request: ApiRequest,
     response: Response,
 ) -> AuditEventListOut:
     """List audit events, the newest first."""
     filters = AuditFilters(actor=query.actor, action=query.action, object=query.object)
-    page = await service.audit.page(principal, filters, query.limit, query.cursor)
+    page = await request.service.audit.page(request.principal, filters, query.limit, query.cursor)
     link_next(request, response, query, page.next_cursor)
     return AuditEventListOut(
         data=[AuditEventOut.of(event) for event in page.events],

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from app.auth.principal import Permission
 from app.features.orders.model import Order
@@ -25,9 +25,9 @@ from app.transport.conditions import (
     entity_tag,
     is_current,
 )
-from app.transport.dependencies import PrincipalDep, ServiceDep
 from app.transport.idempotency import REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.pagination import LINK_HEADER, PaginationOut, link_next
+from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
 from app.transport.versioning import public_path
 
@@ -60,13 +60,11 @@ _MERGE_PATCH = {
 async def create_order(
     body: CreateOrder,
     key: IdempotencyKeyDep,
-    service: ServiceDep,
-    principal: PrincipalDep,
-    request: Request,
+    request: ApiRequest,
     response: Response,
 ) -> OrderOut:
     """Make a draft order."""
-    outcome = await service.orders.create(principal, body.to_model(), key)
+    outcome = await request.service.orders.create(request.principal, body.to_model(), key)
     response.headers["Location"] = public_path(f"{request.url.path}/{outcome.order.id}")
     return _outcome(response, outcome)
 
@@ -79,14 +77,12 @@ async def create_order(
 @requires(Permission.ORDERS_READ)
 async def list_orders(
     query: Annotated[OrderListQuery, Query()],
-    service: ServiceDep,
-    principal: PrincipalDep,
-    request: Request,
+    request: ApiRequest,
     response: Response,
 ) -> OrderListOut:
     """List the caller's orders, or all orders for who may read all."""
     wanted = OrderFilter(query.status, query.sort)
-    page = await service.orders.page(principal, wanted, query.limit, query.cursor)
+    page = await request.service.orders.page(request.principal, wanted, query.limit, query.cursor)
     link_next(request, response, query, page.next_cursor)
     return OrderListOut(
         data=[OrderOut.of(order) for order in page.orders],
@@ -107,13 +103,12 @@ async def list_orders(
 @requires(Permission.ORDERS_READ)
 async def get_order(
     order_id: UUID,
-    service: ServiceDep,
-    principal: PrincipalDep,
+    request: ApiRequest,
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> OrderOut | Response:
     """Read one order."""
-    order = await service.orders.get(principal, order_id)
+    order = await request.service.orders.get(request.principal, order_id)
     tag = entity_tag(order.version)
     if is_current(if_none_match, tag):
         return Response(status_code=304, headers={"ETag": tag})
@@ -134,12 +129,13 @@ async def update_order(
     order_id: UUID,
     body: Annotated[PatchOrder, Body()],
     versions: RequiredIfMatch,
-    service: ServiceDep,
-    principal: PrincipalDep,
+    request: ApiRequest,
     response: Response,
 ) -> OrderOut:
     """Change a draft order by JSON merge patch."""
-    order = await service.orders.update(principal, order_id, body.to_model(), versions)
+    order = await request.service.orders.update(
+        request.principal, order_id, body.to_model(), versions
+    )
     return _tagged(response, order)
 
 
@@ -156,12 +152,11 @@ async def update_order(
 async def place_order(
     order_id: UUID,
     key: IdempotencyKeyDep,
-    service: ServiceDep,
-    principal: PrincipalDep,
+    request: ApiRequest,
     response: Response,
 ) -> OrderOut:
     """Place a draft order; its confirmation follows in the background."""
-    return _outcome(response, await service.orders.place(principal, order_id, key))
+    return _outcome(response, await request.service.orders.place(request.principal, order_id, key))
 
 
 @router.delete(
@@ -171,11 +166,9 @@ async def place_order(
     responses={204: success("The order is cancelled"), **error_responses(404, 409, 412, 422)},
 )
 @requires(Permission.ORDERS_WRITE)
-async def cancel_order(
-    order_id: UUID, versions: IfMatch, service: ServiceDep, principal: PrincipalDep
-) -> None:
+async def cancel_order(order_id: UUID, versions: IfMatch, request: ApiRequest) -> None:
     """Cancel a draft or placed order."""
-    await service.orders.cancel(principal, order_id, versions)
+    await request.service.orders.cancel(request.principal, order_id, versions)
 
 
 def _outcome(response: Response, outcome: Outcome) -> OrderOut:
