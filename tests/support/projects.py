@@ -72,11 +72,11 @@ def update(project: Path, answers: Mapping[str, str] | None = None, quiet: bool 
         quiet=quiet,
         unsafe=True,
     )
+    listed = git(project, "ls-files", "--cached", "--others", "--exclude-standard")
     leftovers = [
-        path.relative_to(project).as_posix()
-        for path in project.rglob("*")
-        if ".git" not in path.parts
-        and path.is_file()
+        name
+        for name in listed.splitlines()
+        if (path := project / name).is_file()
         and (
             path.suffix in (".rej", ".orig")
             or any(line.startswith(_CONFLICT) for line in path.read_text().splitlines())

@@ -55,6 +55,14 @@ depends_on = "orders_0001"
 def upgrade(): op.execute("CREATE TABLE own (id INTEGER)")
 def downgrade(): op.execute("DROP TABLE own")
 """
+RETIRED_REVISION = """
+from alembic import op
+revision = "retired_0001"
+down_revision = None
+branch_labels = ("retired",)
+def upgrade(): op.execute("CREATE TABLE retired (id INTEGER)")
+def downgrade(): op.execute("DROP TABLE retired")
+"""
 
 
 @pytest.mark.usefixtures("empty")
@@ -71,6 +79,39 @@ def test_a_revision_of_your_own_may_depend_on_another_branch(
     migrate("current", "--check")
     migrate("downgrade", "app@-1")
     migrate("current", "--check", fails=True)
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_an_option_left_behind_does_not_stop_migrations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy("alembic.ini", tmp_path)
+    shutil.copytree("migrations", tmp_path / "migrations")
+    monkeypatch.chdir(tmp_path)
+    retired = tmp_path / "migrations" / "retired" / "retired_0001_own.py"
+    retired.parent.mkdir()
+    retired.write_text(RETIRED_REVISION)
+    assert "upgrade retired_0001" in migrate("upgrade")
+
+    retired.unlink()
+    migrate("current", "--check")
+    assert migrate("upgrade") == ""
+    retired.write_text(RETIRED_REVISION)
+    assert migrate("upgrade") == ""
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_database_ahead_of_the_release_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy("alembic.ini", tmp_path)
+    shutil.copytree("migrations", tmp_path / "migrations")
+    monkeypatch.chdir(tmp_path)
+    ahead = tmp_path / "migrations" / "versions" / "app_0002_own.py"
+    ahead.write_text(OWN_REVISION)
+    migrate("upgrade")
+    ahead.unlink()
+    assert "Can't locate revision" in migrate("upgrade", fails=True)
 
 
 @pytest.mark.usefixtures("empty")

@@ -1,6 +1,7 @@
 """How Alembic reaches the database, from `app migrate` as from `alembic` itself."""
 
 import asyncio
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,6 +14,8 @@ from sqlalchemy import Connection
 import app
 from app.db import engine, schema
 from app.db.settings import DatabaseSettings
+
+BRANCH_REVISION = re.compile(r"(?P<branch>[a-z_]+)_\d{4}")
 
 
 def import_tables() -> None:
@@ -39,6 +42,26 @@ def render(kind: str, item: object, autogenerating: AutogenContext) -> str | Lit
     return name
 
 
+def leave_out_retired_branches() -> None:
+    """Pass over what options recorded that have been switched off, and taken their branch along.
+
+    The rows stay, so that an option that is switched on again finds its tables made. A revision of
+    a branch that is still there must be known: else the database is ahead of this release.
+    """
+    migrations = context.get_context()
+    recorded = migrations.get_current_heads
+    branches = {label for it in context.script.walk_revisions() for label in it.branch_labels}
+
+    def known() -> tuple[str, ...]:
+        return tuple(
+            revision
+            for revision in recorded()
+            if not (named := BRANCH_REVISION.fullmatch(revision)) or named["branch"] in branches
+        )
+
+    migrations.get_current_heads = known  # type: ignore[method-assign]
+
+
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
@@ -48,6 +71,7 @@ def migrate(connection: Connection) -> None:
         transaction_per_migration=True,
         on_version_apply=cast(Any, report),
     )
+    leave_out_retired_branches()
     with context.begin_transaction():
         context.run_migrations()
 

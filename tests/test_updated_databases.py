@@ -1,0 +1,73 @@
+"""A database with the user's own revisions goes on through updates that switch options."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from tests.support.projects import start, update
+from tests.support.snapshot import ROOT, commit
+
+ANSWERS = {
+    "database": "sqlite",
+    "queue": "none",
+    "cache": "memory",
+    "hosting": "compose",
+    "python_version": "3.11",
+}
+OWN_REVISION = """
+revision = "app_0002"
+down_revision = "app_0001"
+branch_labels = None
+depends_on = "orders_0001"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE invoices (id TEXT PRIMARY KEY)")
+    op.execute("INSERT INTO invoices VALUES ('mine')")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE invoices")
+"""
+
+
+def test_switching_an_option_adds_its_tables_beside_the_users(
+    template: Path, tmp_path: Path
+) -> None:
+    project = start(template, tmp_path / "project", ANSWERS)
+    own = project / "migrations" / "versions" / "app_0002_invoices.py"
+    own.write_text(f'"""Invoices."""\n\nfrom alembic import op\n{OWN_REVISION}', encoding="utf-8")
+    commit(project, "Our own table")
+    database = tmp_path / "service.db"
+    assert "outbox" not in _migrated(project, database)
+
+    update(project, {"queue": "redis"})
+    assert {"invoices", "orders", "outbox"} <= _migrated(project, database)
+
+    update(project, {"queue": "none"})
+    assert {"invoices", "orders", "outbox"} <= _migrated(project, database)
+
+    update(project, {"queue": "redis"})
+    assert {"invoices", "orders", "outbox"} <= _migrated(project, database)
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT id FROM invoices").fetchall() == [("mine",)]
+
+
+def _migrated(project: Path, database: Path) -> set[str]:
+    """Bring the database to the project's newest revisions; returns the names of its tables."""
+    shutil.copy(ROOT / "uv.lock", project / "uv.lock")
+    environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
+    subprocess.run(
+        ["uv", "run", "--quiet", "app", "migrate", "upgrade"],
+        cwd=project,
+        env=environment | {"DATABASE_URL": f"sqlite:///{database}"},
+        check=True,
+    )
+    commit(project, "Lock what was installed")
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {str(name) for (name,) in rows}
