@@ -102,7 +102,7 @@ def _call(
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
             answer: dict[str, Any] = json.load(response)
-            print(response.status, json.dumps(_shortened(answer), indent=2))
+            print(response.status, json.dumps(_shortened(answer), indent=2, ensure_ascii=False))
             return answer
     except urllib.error.HTTPError as error:
         raise SystemExit(f"{error.code}: {error.read().decode()}") from None
