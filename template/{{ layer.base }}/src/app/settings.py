@@ -49,7 +49,8 @@ class Settings:
         groups: dict[str, SettingsGroup] = {}
         faults: list[str] = []
         for field in fields(cls):
-            assert isinstance(field.type, type) and issubclass(field.type, SettingsGroup)
+            assert isinstance(field.type, type)
+            assert issubclass(field.type, SettingsGroup)
             try:
                 groups[field.name] = field.type.load()
             except ConfigurationError as error:
