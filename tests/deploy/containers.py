@@ -55,6 +55,8 @@ def check_scripts(project: Path, log: IO[str]) -> Findings:
         releases.on_one_machine(project, log)
     elif (program := kubectl()) is not None:
         releases.on_a_cluster(project, log, program)
+    else:
+        return Findings(skipped=["kubectl is missing, so no release was tried"])
     return Findings()
 
 
