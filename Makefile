@@ -25,7 +25,7 @@ demo: setup ## Render the default answers, run the service and place an order
 test: suite matrix drill ## Everything: the template's own tests, the matrix, the drill
 
 suite: setup ## The template's own tests
-	uv run --no-sync pytest
+	uv run --no-sync pytest -n auto --dist=worksteal
 
 matrix: setup ## Every combination rendered, each distinct tree tested; ARGS="--shard 1/8"
 	uv run --no-sync python -m tests.matrix $(ARGS)
