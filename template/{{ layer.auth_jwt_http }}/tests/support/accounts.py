@@ -1,6 +1,5 @@
 """Accounts to act as."""
 
-from collections.abc import Mapping
 from uuid import uuid4
 
 from tests.support.paths import VERSION_HEADERS, path
@@ -45,17 +44,18 @@ def sign_in(service: Service, role: str = "member", scope: str | None = None) ->
         email = new_email()
         register(service, email)
     else:
-        email = _account(role, service.environment)
+        email = _account(service, role)
     token = log_in(service, email, scope=scope)["access_token"]
     return {"Authorization": f"Bearer {token}", **VERSION_HEADERS}
 
 
-def _account(role: str, environment: Mapping[str, str]) -> str:
-    key = (role, environment["DATABASE_URL"])
+def _account(service: Service, role: str) -> str:
+    key = (role, service.environment["DATABASE_URL"])
     if key not in _accounts:
-        email = new_email()
-        run_command("create-admin", email, env=environment, text=PASSWORD)
-        if role != "admin":
-            run_command("users", "set-role", email, role, env=environment)
-        _accounts[key] = email
+        email = _accounts[key] = new_email()
+        if role == "admin":
+            run_command("create-admin", email, env=service.environment, text=PASSWORD)
+        else:
+            register(service, email)
+            run_command("users", "set-role", email, role, env=service.environment)
     return _accounts[key]
