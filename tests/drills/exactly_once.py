@@ -26,14 +26,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))
 
 import httpx2
-from redis import Redis
-from redis.exceptions import RedisError
-from sqlalchemy import text
-
 from app.db import Database
 from app.db.settings import DatabaseSettings
 from dev.environment import provided
 from dev.processes import Place, free_port, spawn, stop
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
