@@ -87,7 +87,16 @@ def test_a_limit_outside_its_bounds_is_refused(member: httpx2.Client, limit: str
     assert response.json()["error"]["details"][0]["field"] == "limit"
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "ä", "A" * 200])
+@pytest.mark.parametrize(("name", "value"), [("status", "lost"), ("cursor", "A" * 513)])
+def test_a_parameter_that_breaks_a_rule_is_named(
+    member: httpx2.Client, name: str, value: str
+) -> None:
+    response = member.get(ORDERS, params={name: value})
+    assert response.status_code == 422
+    assert [fault["field"] for fault in response.json()["error"]["details"]] == [name]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "ä", "A" * 200])
 def test_a_cursor_of_the_callers_own_making_is_refused(member: httpx2.Client, cursor: str) -> None:
     response = member.get(ORDERS, params={"cursor": cursor})
     assert response.status_code == 400

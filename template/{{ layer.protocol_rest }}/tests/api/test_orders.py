@@ -129,11 +129,24 @@ def test_patched_lines_change_the_total(member: httpx2.Client) -> None:
     assert member.get(f"{ORDERS}/{created['id']}").json()["lines"] == response.json()["lines"]
 
 
-@pytest.mark.parametrize("patch", [{}, {"customer_reference": None}, {"currency": "USD"}])
-def test_a_patch_that_cannot_be_is_refused(member: httpx2.Client, patch: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("patch", "field"),
+    [
+        ({}, "body"),
+        ({"customer_reference": None}, "customer_reference"),
+        ({"customer_reference": ""}, "customer_reference"),
+        ({"currency": "USD"}, "currency"),
+        ({"lines": None}, "lines"),
+        ({"lines": [order_line(quantity=0)]}, "lines[0].quantity"),
+    ],
+)
+def test_a_patch_that_cannot_be_is_refused(
+    member: httpx2.Client, patch: dict[str, Any], field: str
+) -> None:
     created = create(member)
     response = member.patch(f"{ORDERS}/{created['id']}", json=patch, headers={"If-Match": '"1"'})
     assert response.status_code == 422
+    assert [fault["field"] for fault in response.json()["error"]["details"]] == [field]
 
 
 def test_placing_a_draft_is_accepted_once(member: httpx2.Client) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Set as AbstractSet
 from typing import Annotated, Any
 
 from fastapi import Depends, Header
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import StringConstraints
 
 from app.errors import AppError, ErrorCode
+from app.transport.optional import Omittable
 
 ETAG_HEADER: dict[str, Any] = {
     "ETag": {
@@ -18,6 +19,7 @@ ETAG_HEADER: dict[str, Any] = {
 
 _TAG = '(W/)?"[!#-~]*"'
 _TAGS = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+_Tags = Annotated[str, StringConstraints(pattern=_TAGS, max_length=256)]
 _IF_MATCH = "The `ETag` of the version that may be changed"
 
 IF_MATCH_PARAMETER: dict[str, Any] = {
@@ -42,19 +44,13 @@ def _expected_versions(if_match: str | None) -> AbstractSet[int] | None:
 
 
 async def _if_match(
-    value: Annotated[
-        str | SkipJsonSchema[None],
-        Header(alias="If-Match", pattern=_TAGS, max_length=256, description=_IF_MATCH),
-    ] = None,
+    value: Annotated[Omittable[_Tags], Header(alias="If-Match", description=_IF_MATCH)] = None,
 ) -> AbstractSet[int] | None:
     return _expected_versions(value)
 
 
 async def _required_if_match(
-    value: Annotated[
-        str | None,
-        Header(alias="If-Match", pattern=_TAGS, max_length=256, include_in_schema=False),
-    ] = None,
+    value: Annotated[Omittable[_Tags], Header(alias="If-Match", include_in_schema=False)] = None,
 ) -> AbstractSet[int] | None:
     if value is None:
         raise AppError(ErrorCode.PRECONDITION_REQUIRED)
@@ -71,13 +67,8 @@ Operations document the header themselves, as `IF_MATCH_PARAMETER`.
 """
 
 IfNoneMatch = Annotated[
-    str | SkipJsonSchema[None],
-    Header(
-        alias="If-None-Match",
-        pattern=_TAGS,
-        max_length=256,
-        description="The `ETag` that the caller holds",
-    ),
+    Omittable[_Tags],
+    Header(alias="If-None-Match", description="The `ETag` that the caller holds"),
 ]
 
 

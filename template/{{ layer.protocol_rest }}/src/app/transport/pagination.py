@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
+from app.transport.optional import Omittable
 from app.transport.versioning import public_path
 
 LINK_HEADER: dict[str, Any] = {
@@ -23,7 +23,7 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, Field(max_length=512)] | SkipJsonSchema[None] = None
+    cursor: Omittable[Annotated[str, Field(max_length=512)]] = None
 
 
 class PaginationOut(BaseModel):

@@ -30,7 +30,7 @@ class AuditService:
         """One page of events, the newest first."""
         principal.require(Permission.AUDIT_READ)
         scope = f"audit:{filters}"
-        after = self._cursors.decode(cursor, scope).id if cursor else None
+        after = None if cursor is None else self._cursors.decode(cursor, scope).id
         async with self._database.unit_of_work(read_only=True) as work:
             found = await AuditLog(work).page(after, limit + 1, filters)
         events = list(found[:limit])

@@ -90,7 +90,7 @@ class OrderService:
         principal.require(Permission.ORDERS_READ)
         owner = None if Permission.ORDERS_READ_ALL in principal.permissions else principal.subject
         scope = f"orders:{owner}:{wanted.status}:{wanted.sort}"
-        after = self._cursors.decode(cursor, scope) if cursor else None
+        after = None if cursor is None else self._cursors.decode(cursor, scope)
         async with self._database.unit_of_work(read_only=True) as work:
             found = await OrderStore(work).page(
                 owner=owner, status=wanted.status, sort=wanted.sort, after=after, limit=limit + 1

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from app.auth.principal import Permission
 from app.db.audit import AuditFilters
 from app.platform.audit import AuditEvent
 from app.transport.access import AccessRoute, requires
+from app.transport.optional import Omittable
 from app.transport.pagination import LINK_HEADER, PageQuery, PaginationOut, link_next
 from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
@@ -50,9 +50,9 @@ class AuditEventListOut(BaseModel):
 class AuditEventListQuery(PageQuery):
     """Which events to list; a filter left out matches all."""
 
-    actor: _Text | SkipJsonSchema[None] = None
-    action: _Text | SkipJsonSchema[None] = None
-    object: _Text | SkipJsonSchema[None] = None
+    actor: Omittable[_Text] = None
+    action: Omittable[_Text] = None
+    object: Omittable[_Text] = None
 
 
 @router.get(

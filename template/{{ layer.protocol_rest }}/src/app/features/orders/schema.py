@@ -17,10 +17,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderLine, OrderStatus
+from app.transport.optional import Omittable
 from app.transport.pagination import PageQuery, PaginationOut
 
 _MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?", re.ASCII)
@@ -106,8 +106,8 @@ class PatchOrder(_Input):
         json_schema_extra={"examples": [{"customer_reference": "PO-1043"}]}, extra="forbid"
     )
 
-    customer_reference: Reference | SkipJsonSchema[None] = None
-    lines: Lines | SkipJsonSchema[None] = None
+    customer_reference: Omittable[Reference] = None
+    lines: Omittable[Lines] = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -167,5 +167,5 @@ class OrderListOut(BaseModel):
 class OrderListQuery(PageQuery):
     """Which orders to list, and in which order."""
 
-    status: OrderStatus | SkipJsonSchema[None] = None
+    status: Omittable[OrderStatus] = None
     sort: Literal["created_at", "-created_at"] = "-created_at"
