@@ -22,6 +22,7 @@ from app.cache.settings import CacheSettings
 from app.db import Database
 from app.db.settings import DatabaseSettings
 from app.errors import AppError, ErrorCode
+from app.platform.idempotency import IdempotencySettings
 from app.platform.rate_limit import RateLimiter, RateLimitSettings
 from dev.processes import free_port
 
@@ -50,7 +51,8 @@ async def start(configured: dict[str, str]) -> AsyncIterator[Start]:
                 Database(DatabaseSettings.load()),
                 Cache(cache or CacheSettings.load()),
             )
-            auth = Auth(settings, database, cache_, RateLimiter(cache_, RateLimitSettings.load()))
+            limiter = RateLimiter(cache_, RateLimitSettings.load())
+            auth = Auth(settings, database, cache_, limiter, IdempotencySettings.load())
             for part in (database, cache_, auth):
                 stack.push_async_callback(part.aclose)
             return auth

@@ -2,14 +2,16 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 
 from tests.support.accounts import PASSWORD, log_in, new_email, register
-from tests.support.paths import path
+from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service
 
 REGISTER, TOKEN, ME = path("/auth/register"), path("/auth/token"), path("/users/me")
@@ -103,6 +105,30 @@ def test_the_time_of_an_answer_does_not_tell_who_has_an_account(
 
     ratios = [seconds(known) / seconds(new_email()) for _ in range(11)]
     assert statistics.median(ratios) == pytest.approx(1, abs=0.35)
+
+
+def test_a_registration_that_is_sent_again_is_replayed(anonymous: httpx2.Client) -> None:
+    key = {"Idempotency-Key": str(uuid4())}
+    body = {"email": new_email(), "password": PASSWORD}
+    first, again = (anonymous.post(REGISTER, json=body, headers=key) for _ in range(2))
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    other = anonymous.post(REGISTER, json={**body, "password": OTHER_PASSWORD}, headers=key)
+    assert other.status_code == 422
+    assert other.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+
+
+def test_keys_of_anonymous_callers_are_apart(start_service: Callable[..., Service]) -> None:
+    service = start_service(TRUSTED_PROXIES="127.0.0.1")
+    key = str(uuid4())
+    with service.client(headers=VERSION_HEADERS) as client:
+        for address in ("203.0.113.1", "203.0.113.2"):
+            headers = {"Idempotency-Key": key, "X-Forwarded-For": address}
+            body = {"email": new_email(), "password": PASSWORD}
+            answer = client.post(REGISTER, json=body, headers=headers)
+            assert answer.status_code == 202
+            assert "Idempotency-Replayed" not in answer.headers
 
 
 def test_of_two_registrations_at_once_one_counts(anonymous: httpx2.Client) -> None:

@@ -68,7 +68,7 @@ def build_service(settings: Settings) -> Service:
         rate_limiter=rate_limiter,
         http_client=http_client,
         queue=queue,
-        auth=Auth(settings.auth, database, cache, rate_limiter),
+        auth=Auth(settings.auth, database, cache, rate_limiter, settings.idempotency),
         health=Health(
             {"database": database.ping, "cache": cache.ping},
             # Without the broker orders are still taken, and wait in the outbox.

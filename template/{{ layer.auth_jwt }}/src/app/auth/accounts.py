@@ -1,6 +1,7 @@
 """Accounts: how they begin, change and end."""
 
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID
 
 from app.auth.authentication import invalid_credentials
@@ -10,9 +11,11 @@ from app.auth.principal import Principal, Role
 from app.auth.revocations import Revocations
 from app.auth.store import TokenFamilies, Users
 from app.db import Database, UnitOfWork
+from app.db.idempotency import IdempotencyRecords
 from app.errors import AppError, ErrorCode, FieldFault
 from app.platform.audit import audit
 from app.platform.context import context
+from app.platform.idempotency import IdempotencyKey
 from app.platform.ids import new_uuid
 from app.platform.metrics import auth_events
 from app.platform.rate_limit import RateLimiter
@@ -30,27 +33,31 @@ class Accounts:
         passwords: Passwords,
         revocations: Revocations,
         rate_limiter: RateLimiter,
+        replay_seconds: int,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._revocations = revocations
         self._rate_limiter = rate_limiter
+        self._replay_seconds = replay_seconds
 
-    async def register(self, email: str, password: str) -> None:
+    async def register(self, email: str, password: str, key: IdempotencyKey | None = None) -> bool:
         """Make a member; an address that has an account keeps it, and nobody is told.
 
-        `email` is normalised. Both cases take the same steps, and so the same time.
+        `email` is normalised. Both cases take the same steps, and so the same time. Returns whether
+        an earlier call with the idempotency key has done it.
         """
         check_new_password(password, email)
         user = await self._new_user(email, password, Role.MEMBER)
         try:
-            added = await self._add(user)
+            outcome = await self._add(user, key)
         except AppError as error:
             if error.code is not ErrorCode.CONFLICT:
                 raise
             # The same address is registered at the same moment; by now it is known.
-            added = await self._add(user)
-        auth_events.labels("register", "success" if added else "known").inc()
+            outcome = await self._add(user, key)
+        auth_events.labels("register", outcome).inc()
+        return outcome == "replayed"
 
     async def get(self, principal: Principal) -> User:
         """The caller's own account."""
@@ -112,12 +119,19 @@ class Accounts:
         action = "user.disable" if disabled else "user.enable"
         await self._change(email, action, disabled=disabled)
 
-    async def _add(self, user: User) -> bool:
+    async def _add(
+        self, user: User, key: IdempotencyKey | None
+    ) -> Literal["success", "known", "replayed"]:
         async with self._database.unit_of_work() as work:
+            records = IdempotencyRecords(work)
+            if key and await records.claim(key):
+                return "replayed"
             added = await Users(work).add_if_absent(user)
             object_ = f"user/{user.id if added else 'known'}"
             await audit(work, "user.register", object_, "success" if added else "failure")
-        return added
+            if key:
+                await records.complete(key, b"accepted", self._replay_seconds)
+        return "success" if added else "known"
 
     async def _change(self, email: str, action: str, **values: object) -> None:
         async with self._database.unit_of_work() as work:

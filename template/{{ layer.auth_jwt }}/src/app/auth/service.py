@@ -21,6 +21,7 @@ from app.db import Database, UnitOfWork
 from app.errors import AppError, ErrorCode, FieldFault
 from app.platform.audit import audit
 from app.platform.context import context
+from app.platform.idempotency import IdempotencySettings
 from app.platform.ids import new_uuid
 from app.platform.metrics import auth_events
 from app.platform.rate_limit import RateLimiter
@@ -32,7 +33,12 @@ class Auth:
     """Authentication with access tokens of its own and rotating refresh tokens."""
 
     def __init__(
-        self, settings: AuthSettings, database: Database, cache: Cache, rate_limiter: RateLimiter
+        self,
+        settings: AuthSettings,
+        database: Database,
+        cache: Cache,
+        rate_limiter: RateLimiter,
+        idempotency: IdempotencySettings,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -43,7 +49,13 @@ class Auth:
         )
         self._revocations = Revocations(database, cache, self._tokens.lifetime)
         self.authenticator: Authenticator = TokenAuthenticator(self._tokens, self._revocations)
-        self.accounts = Accounts(database, self._passwords, self._revocations, rate_limiter)
+        self.accounts = Accounts(
+            database,
+            self._passwords,
+            self._revocations,
+            rate_limiter,
+            idempotency.idempotency_ttl_seconds,
+        )
 
     async def start(self) -> None:
         """Start the background work."""

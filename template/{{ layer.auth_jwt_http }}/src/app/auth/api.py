@@ -21,6 +21,7 @@ from app.auth.schema import (
 from app.errors import AppError, ErrorCode, FieldFault
 from app.transport.access import AccessRoute, authenticated, public
 from app.transport.conditions import IfNoneMatch, is_current
+from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
 
@@ -35,18 +36,21 @@ _JWKS_SECONDS = 300
     operation_id="register",
     status_code=202,
     responses={
-        202: success("The address has an account"),
-        **error_responses(413, 415, 422, public=True),
+        202: success("The address has an account", **REPLAYED_HEADER),
+        **error_responses(409, 413, 415, 422, public=True),
     },
 )
 @public
-async def register(body: Registration, request: ApiRequest) -> RegistrationOut:
+async def register(
+    body: Registration, key: IdempotencyKeyDep, request: ApiRequest, response: Response
+) -> RegistrationOut:
     """Make an account, to log in with at once.
 
     An address that has an account already keeps its password, and the answer is the same, so that
     nobody learns who has an account. The first account is a member like any other.
     """
-    await request.service.auth.accounts.register(body.email, body.password)
+    if await request.service.auth.accounts.register(body.email, body.password, key):
+        response.headers.update(REPLAYED)
     return RegistrationOut()
 
 

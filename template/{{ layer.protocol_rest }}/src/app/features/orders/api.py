@@ -25,7 +25,7 @@ from app.transport.conditions import (
     entity_tag,
     is_current,
 )
-from app.transport.idempotency import REPLAYED_HEADER, IdempotencyKeyDep
+from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.pagination import LINK_HEADER, PaginationOut, link_next
 from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
@@ -173,7 +173,7 @@ async def cancel_order(order_id: UUID, versions: IfMatch, request: ApiRequest) -
 
 def _outcome(response: Response, outcome: Outcome) -> OrderOut:
     if outcome.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
+        response.headers.update(REPLAYED)
     return _tagged(response, outcome.order)
 
 

@@ -1,12 +1,15 @@
 """The `Idempotency-Key` header."""
 
-import hashlib
+import hmac
 from typing import Annotated, Any
 
 from fastapi import Depends, Header
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import StringConstraints
 
+from app.platform.context import context
 from app.platform.idempotency import IdempotencyKey
+from app.platform.rate_limit import address_key
+from app.transport.optional import Omittable
 from app.transport.request import ApiRequest
 
 REPLAYED_HEADER: dict[str, Any] = {
@@ -16,13 +19,19 @@ REPLAYED_HEADER: dict[str, Any] = {
     }
 }
 
+REPLAYED = {"Idempotency-Replayed": "true"}
+
 _Key = Annotated[
-    str | SkipJsonSchema[None],
+    Omittable[
+        Annotated[
+            str,
+            StringConstraints(
+                min_length=1, max_length=255, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
+            ),
+        ]
+    ],
     Header(
         alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
         description="Sent again with the same body, the request is answered but not repeated",
     ),
 ]
@@ -32,11 +41,20 @@ async def _idempotency_key(request: ApiRequest, key: _Key = None) -> Idempotency
     if key is None:
         return None
     return IdempotencyKey(
-        principal=request.principal.subject,
+        principal=_caller(),
         operation=f"{request.method} {request.url.path}",
         key=key,
-        fingerprint=hashlib.sha256(await request.body()).digest(),
+        # Keyed, as the body may hold a password that a plain hash would let others try out.
+        fingerprint=hmac.digest(key.encode(), await request.body(), "sha256"),
     )
+
+
+def _caller() -> str:
+    """Who the key belongs to; anonymous callers are told apart by address."""
+    current = context()
+    if current.principal is None:
+        return f"anonymous {address_key(current.client_address)}"
+    return current.principal.subject
 
 
 IdempotencyKeyDep = Annotated[IdempotencyKey | None, Depends(_idempotency_key)]
