@@ -81,16 +81,18 @@ def test_production_names_every_fault() -> None:
     ]
 
 
-def test_production_names_a_weak_key() -> None:
-    weak = AuthSettings.model_validate({"jwt_signing_keys": pem(ECKey.generate_key("P-384"))})
-    assert next(iter(weak.production_faults())).startswith(
-        "JWT_SIGNING_KEYS: key 1 is on the curve"
-    )
-
-
-def test_a_broken_key_stops_the_service_everywhere() -> None:
-    with pytest.raises(ConfigurationError, match="JWT_SIGNING_KEYS: holds no key"):
-        AccessTokens(AuthSettings.model_validate({"jwt_signing_keys": "x"}))
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("x", "holds no key"), (pem(ECKey.generate_key("P-384")), "key 1 is on the curve P-384")],
+    ids=["no key", "another curve"],
+)
+def test_an_unusable_key_stops_the_service_everywhere(
+    monkeypatch: pytest.MonkeyPatch, text: str, fault: str
+) -> None:
+    monkeypatch.delenv("JWT_SIGNING_KEYS_FILE", raising=False)
+    monkeypatch.setenv("JWT_SIGNING_KEYS", text)
+    with pytest.raises(ConfigurationError, match=f"JWT_SIGNING_KEYS: {fault}"):
+        AuthSettings.load()
 
 
 def test_keys_are_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,16 +48,18 @@ class Settings:
         """Read the environment; raises `ConfigurationError` with all faults at once."""
         groups: dict[str, SettingsGroup] = {}
         faults: list[str] = []
+        production = False
         for field in fields(cls):
             assert isinstance(field.type, type)
             assert issubclass(field.type, SettingsGroup)
             try:
-                groups[field.name] = field.type.load()
+                group = groups[field.name] = field.type.load(production=production)
             except ConfigurationError as error:
                 faults += error.faults
-        runtime = groups.get("runtime")
-        if isinstance(runtime, RuntimeSettings) and runtime.app_env is Environment.PRODUCTION:
-            faults += [fault for group in groups.values() for fault in group.production_faults()]
+            else:
+                # Of all groups the first.
+                if isinstance(group, RuntimeSettings):
+                    production = group.app_env is Environment.PRODUCTION
         if faults:
             raise ConfigurationError(faults)
         return cls(**groups)  # type: ignore[arg-type]

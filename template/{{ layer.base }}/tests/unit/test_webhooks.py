@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import SecretStr
 
 from app.platform.configuration import ConfigurationError
 from app.platform.http_client import HttpClient, HttpClientSettings
@@ -121,3 +122,9 @@ def test_unusable_settings_are_refused_without_showing_them(
         WebhookSettings.load()
     assert all(line.startswith(fault) for line in refused.value.faults)
     assert not any(value in str(refused.value) for value in variables.values())
+
+
+def test_production_wants_secrets_that_others_cannot_guess() -> None:
+    for secret, faults in ((OLD, 0), (NEW, 1), (f"{OLD},{NEW}", 1)):
+        settings = WebhookSettings(webhook_secret=SecretStr(secret))
+        assert len(list(settings.production_faults())) == faults

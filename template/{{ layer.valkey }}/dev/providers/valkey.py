@@ -27,7 +27,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
 
     def urls(port: int) -> dict[str, str]:
         url = f"redis://:{secret}@127.0.0.1:{port}"
-        return {"REDIS_URL": f"{url}/0", "BROKER_URL": f"{url}/1{MARK}"}
+        return {"REDIS_URL": f"{url}/0{MARK}", "BROKER_URL": f"{url}/1{MARK}"}
 
     if running.exists() and _ready(int(running.read_text(encoding="utf-8")), secret):
         yield urls(int(running.read_text(encoding="utf-8")))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from app.auth.keys import parse_keys
 from app.platform.configuration import SettingsGroup
@@ -12,6 +12,11 @@ DEVELOPMENT_ISSUER = "http://127.0.0.1:8000"
 DEVELOPMENT_AUDIENCE = "development"
 
 Seconds = Annotated[int, Field(gt=0)]
+
+
+def _usable(keys: SecretStr) -> SecretStr:
+    parse_keys(keys.get_secret_value())
+    return keys
 
 
 class AuthSettings(SettingsGroup):
@@ -23,7 +28,7 @@ class AuthSettings(SettingsGroup):
     `password_hash_concurrency` are hashed at once, each in 19 MiB, and `password_hash_queue` wait.
     """
 
-    jwt_signing_keys: SecretStr | None = None
+    jwt_signing_keys: Annotated[SecretStr, AfterValidator(_usable)] | None = None
     jwt_issuer: str = DEVELOPMENT_ISSUER
     jwt_audience: str = DEVELOPMENT_AUDIENCE
     jwt_access_token_seconds: Annotated[Seconds, Field(le=3600)] = 15 * 60
@@ -35,11 +40,6 @@ class AuthSettings(SettingsGroup):
     def production_faults(self) -> Iterator[str]:
         if self.jwt_signing_keys is None:
             yield "JWT_SIGNING_KEYS: is required in production"
-        else:
-            try:
-                parse_keys(self.jwt_signing_keys.get_secret_value())
-            except ValueError as error:
-                yield f"JWT_SIGNING_KEYS: {error}"
         if self.jwt_issuer == DEVELOPMENT_ISSUER:
             yield "JWT_ISSUER: is required in production"
         if self.jwt_audience == DEVELOPMENT_AUDIENCE:

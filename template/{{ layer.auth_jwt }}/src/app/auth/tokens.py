@@ -15,7 +15,6 @@ from app.auth.keys import ALGORITHM, new_key, parse_keys, public_jwk
 from app.auth.principal import Principal, Role
 from app.auth.settings import AuthSettings
 from app.errors import AppError, ErrorCode
-from app.platform.configuration import ConfigurationError
 from app.platform.ids import new_id
 
 TYPE = "at+jwt"
@@ -128,7 +127,4 @@ def _configured_keys(settings: AuthSettings) -> tuple[ECKey, ...]:
     if settings.jwt_signing_keys is None:
         # Development only, production_faults sees to that: tokens end with the process.
         return (new_key(),)
-    try:
-        return parse_keys(settings.jwt_signing_keys.get_secret_value())
-    except ValueError as error:
-        raise ConfigurationError([f"JWT_SIGNING_KEYS: {error}"]) from None
+    return parse_keys(settings.jwt_signing_keys.get_secret_value())

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from app.errors import AppError, ErrorCode
-from app.platform.configuration import SettingsGroup
+from app.platform.configuration import SettingsGroup, is_guessable
 
 MIN_KEY_BYTES = 32
 SIGNATURE_BYTES = 16
@@ -27,6 +27,8 @@ class PaginationSettings(SettingsGroup):
         key = self.cursor_signing_key
         if key is None or len(key.get_secret_value().encode()) < MIN_KEY_BYTES:
             yield f"CURSOR_SIGNING_KEY: must have at least {MIN_KEY_BYTES} bytes"
+        elif is_guessable(key.get_secret_value()):
+            yield "CURSOR_SIGNING_KEY: is guessable, and must be random"
 
 
 class Position(NamedTuple):

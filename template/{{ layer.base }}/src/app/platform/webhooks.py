@@ -6,14 +6,14 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import SecretStr, ValidationInfo, field_validator
 
-from app.platform.configuration import SettingsGroup
+from app.platform.configuration import SettingsGroup, is_guessable
 from app.platform.http_client import HttpClient
 from app.platform.messages import RejectedError
 
@@ -39,6 +39,11 @@ class WebhookSettings(SettingsGroup):
     webhook_allow_private: bool = False
     webhook_secret: SecretStr | None = None
     webhook_url: str | None = None
+
+    def production_faults(self) -> Iterator[str]:
+        keys = _keys(self.webhook_secret) if self.webhook_secret else []
+        if any(is_guessable(key.decode("latin-1")) for key in keys):
+            yield "WEBHOOK_SECRET: is guessable, and must be random"
 
     @field_validator("webhook_secret")
     @classmethod

@@ -27,4 +27,6 @@ class CacheSettings(SettingsGroup):
 
     def production_faults(self) -> Iterator[str]:
         if "redis_url" not in self.model_fields_set:
-            yield "REDIS_URL: must be set in production"
+            yield "REDIS_URL: is required in production"
+        elif parse_url(self.redis_url.get_secret_value()).get("client_name") == "embedded":
+            yield "REDIS_URL: leads to the server of the development environment"
