@@ -15,6 +15,7 @@ SAMPLES = [
     ("GET", "/nowhere", 404),
     ("POST", "/health/live", 405),
     ("GET", "/nowhere/%00", 400),
+    ("GET", "/nowhere?" + "a&" * 100, 400),
     ("GET", "/health/detailed", 401),
 ]
 

@@ -65,6 +65,13 @@ def test_deep_json_is_refused(opening: bytes, depth: int) -> None:
         parse_json(opening * depth + b"1" + closing * depth)
 
 
+def test_json_of_too_many_members_is_refused() -> None:
+    objects = [{str(number): 0 for number in range(100)}] * 100
+    assert parse_json(json.dumps(objects).encode()) == objects
+    with pytest.raises(AppError, match="10,000 members"):
+        parse_json(json.dumps([*objects, {"one": "more"}]).encode())
+
+
 def test_64_levels_and_a_broad_document_are_not_deep() -> None:
     parse_json(b"[" * 64 + b"]" * 64)
     broad = [{"sku": "TEA", "tags": ["a", "b"]}] * 1000

@@ -96,6 +96,14 @@ def test_all_faults_come_in_one_response(member: httpx2.Client) -> None:
     }
 
 
+def test_faults_are_bounded_as_the_document_says(member: httpx2.Client) -> None:
+    response = member.post(ORDERS, json=order_draft(**{f"{n:0300}": n for n in range(2000)}))
+    details = response.json()["error"]["details"]
+    assert response.status_code == 422
+    assert len(details) == 1000
+    assert max(len(fault["field"]) for fault in details) == 256
+
+
 def test_an_id_that_is_none_is_a_validation_error(member: httpx2.Client) -> None:
     response = member.get(f"{ORDERS}/42")
     assert response.status_code == 422

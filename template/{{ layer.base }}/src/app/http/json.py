@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from app.errors import AppError, ErrorCode
 
 _MAX_DEPTH = 64
+_MAX_MEMBERS = 10_000
 _MAX_INTEGER_DIGITS = 19
 _DOUBTFUL_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -16,7 +17,8 @@ def parse_json(body: bytes) -> Any:
     """The value of a JSON text (RFC 8259) in UTF-8; raises `AppError(MALFORMED_REQUEST)`.
 
     Refused are also duplicate keys, NaN and infinities, integers of more than 19 digits, lone
-    surrogates and NUL in strings, and nesting deeper than 64.
+    surrogates and NUL in strings, nesting deeper than 64, and more than 10,000 members, each of
+    which could be a fault to tell of.
     """
     try:
         value = _decoder.decode(body.decode())
@@ -30,6 +32,8 @@ def parse_json(body: bytes) -> Any:
     # What follows looks at the whole value, so only where the text gives reason to.
     if body.count(b"{") + body.count(b"[") > _MAX_DEPTH:
         _check_depth(value)
+    if body.count(b":") > _MAX_MEMBERS and _members(value) > _MAX_MEMBERS:
+        raise _malformed(f"The body has more than {_MAX_MEMBERS:,} members")
     if _DOUBTFUL_ESCAPE.search(body):
         _check_strings(value)
     return value
@@ -84,6 +88,12 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     raise _too_deep()
+
+
+def _members(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_members, value.values()))
+    return sum(map(_members, value)) if isinstance(value, list) else 0
 
 
 def _check_strings(value: Any) -> None:

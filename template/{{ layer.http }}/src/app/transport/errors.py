@@ -10,6 +10,10 @@ from starlette.responses import Response
 from app.errors import AppError, ErrorCode, FieldFault
 from app.http.errors import error_response, handle_app_error, handle_http_exception
 
+# What the OpenAPI document promises; what a client sends could make up more.
+MOST_FAULTS = 1000
+LONGEST_FIELD = 256
+
 
 def install_error_handlers(app: FastAPI) -> None:
     """Give every exception that leaves an endpoint the error shape."""
@@ -20,7 +24,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [FieldFault(_field_path(e["loc"]), e["msg"]) for e in error.errors()]
+    faults = [FieldFault(_field_path(e["loc"]), e["msg"]) for e in error.errors()[:MOST_FAULTS]]
     return error_response(AppError(ErrorCode.VALIDATION_ERROR, details=faults))
 
 
@@ -29,4 +33,4 @@ def _field_path(location: Sequence[int | str]) -> str:
     path = ""
     for part in location[1:] or location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
+    return path[:LONGEST_FIELD]

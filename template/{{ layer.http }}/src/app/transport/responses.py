@@ -5,12 +5,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import ErrorCode
+from app.transport.errors import LONGEST_FIELD, MOST_FAULTS
 
 
 class ErrorDetail(BaseModel):
     """One fault of the input."""
 
-    field: str = Field(max_length=256, examples=["lines[0].quantity"])
+    field: str = Field(max_length=LONGEST_FIELD, examples=["lines[0].quantity"])
     issue: str = Field(max_length=512, examples=["Input should be greater than or equal to 1"])
 
 
@@ -21,7 +22,7 @@ class ErrorContent(BaseModel):
         examples=["VALIDATION_ERROR"], json_schema_extra={"enum": [code.name for code in ErrorCode]}
     )
     message: str = Field(max_length=512, examples=["Request validation failed"])
-    details: list[ErrorDetail] = Field(max_length=1000)
+    details: list[ErrorDetail] = Field(max_length=MOST_FAULTS)
     request_id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,128}$", max_length=128)
     retryable: bool
 

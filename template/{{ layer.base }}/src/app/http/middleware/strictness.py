@@ -12,6 +12,10 @@ from app.http.paths import OPERATIONS
 _SINGLE_HEADERS = frozenset({b"authorization", b"content-type", b"idempotency-key"})
 _DOCUMENTATION = "/docs"
 
+REFUSAL = "refusal"
+"""Where in `scope["state"]` a layer further out leaves the error that answers the request."""
+_MAX_PARAMETERS = 100
+
 
 class StrictnessMiddleware:
     """Addresses are UTF-8 without control characters, headers unambiguous, and JSON acceptable."""
@@ -20,7 +24,9 @@ class StrictnessMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = _fault(scope) if scope["type"] == "http" else None
+        error = None
+        if scope["type"] == "http":
+            error = scope["state"].get(REFUSAL) or _fault(scope)
         if error is None:
             await self._app(scope, receive, send)
         else:
@@ -33,6 +39,10 @@ def _fault(scope: Scope) -> AppError | None:
         return AppError(
             ErrorCode.MALFORMED_REQUEST,
             "The path or query holds control characters or is not UTF-8",
+        )
+    if scope["query_string"].count(b"&") >= _MAX_PARAMETERS:
+        return AppError(
+            ErrorCode.MALFORMED_REQUEST, f"The query has more than {_MAX_PARAMETERS} parameters"
         )
     headers = scope["headers"]
     names = {name for name, _ in headers}
