@@ -7,7 +7,7 @@ bucket. `Cache.consume` has the same arithmetic in Redis. Times are whole micros
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -76,17 +76,18 @@ class Consumption(NamedTuple):
 
 
 def consumptions(
-    rules: Sequence[Rule], answers: Iterable[tuple[int, int]]
+    rules: Sequence[Rule], waits: Sequence[int], debts: Sequence[int]
 ) -> tuple[Consumption, ...]:
-    """From each bucket's wait until it allows the request, and its time until it is full."""
-    return tuple(
+    """From the time until each bucket allows the request, and the time until it is full."""
+    answers = [
         Consumption(
-            (rule.limit.window - until_full) // rule.limit.interval,
-            until_full / _MICROSECONDS,
-            max(0, wait) / _MICROSECONDS,
+            (limit.window - debt) // limit.interval,
+            debt / _MICROSECONDS,
+            wait / _MICROSECONDS if wait > 0 else 0.0,
         )
-        for rule, (wait, until_full) in zip(rules, answers, strict=True)
-    )
+        for (_, limit, _), wait, debt in zip(rules, waits, debts, strict=True)
+    ]
+    return tuple(answers)
 
 
 def _now() -> int:
@@ -111,16 +112,18 @@ class GcraStore:
         """Take from every bucket, or from none where one of them refuses."""
         now = self._clock()
         debts = [
-            min(max(self._full_at.get(rule.key, 0) - now, 0), rule.limit.window) for rule in rules
+            min(max(self._full_at.get(key, 0) - now, 0), limit.window) for key, limit, _ in rules
         ]
+        takes = [rule.take for rule in rules]
         waits = [
-            debt + rule.take - rule.limit.window for debt, rule in zip(debts, rules, strict=True)
+            debt + take - rule.limit.window
+            for rule, debt, take in zip(rules, debts, takes, strict=True)
         ]
         if max(waits) <= 0:
-            debts = [debt + rule.take for debt, rule in zip(debts, rules, strict=True)]
-            for debt, rule in zip(debts, rules, strict=True):
+            debts = [debt + take for debt, take in zip(debts, takes, strict=True)]
+            for rule, debt in zip(rules, debts, strict=True):
                 self._full_at[rule.key] = now + debt
                 self._full_at.move_to_end(rule.key)
             while len(self._full_at) > self._max_keys:
                 self._full_at.popitem(last=False)
-        return consumptions(rules, zip(waits, debts, strict=True))
+        return consumptions(rules, waits, debts)

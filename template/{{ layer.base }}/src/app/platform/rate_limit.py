@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from math import ceil
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import structlog
 from pydantic import BeforeValidator
@@ -64,8 +64,7 @@ class _Policy:
         return f'"{self.name}";q={self.limit.burst};w={ceil(self.limit.window / 1_000_000)}'
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimitState:
+class RateLimitState(NamedTuple):
     """The answer to one request, by the policy that binds it; times in seconds.
 
     `policy` is None where nothing was decided: limits off, or the store away.

@@ -74,7 +74,7 @@ class Cache:
             reply = await self._commands.execute("EVALSHA", _CONSUME_SHA, *arguments)
         except NoScriptError:
             reply = await self._commands.execute("EVAL", _CONSUME, *arguments)
-        return consumptions(rules, zip(reply[::2], reply[1::2], strict=True))
+        return consumptions(rules, reply[::2], reply[1::2])
 
     async def ping(self) -> None:
         """Raise `AppError(DEPENDENCY_UNAVAILABLE)` unless the server answers."""

@@ -53,7 +53,19 @@ class Commands:
         """The reply; raises `AppError(DEPENDENCY_UNAVAILABLE)`, or `NoScriptError`."""
         attributes = {"db.system.name": "redis", "db.operation.name": name}
         with span(name, kind=SpanKind.CLIENT, attributes=attributes):
-            return await self._reply((name, *arguments))
+            if self._away:
+                raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE)
+            reply = asyncio.get_running_loop().create_future()
+            self._waiting.append(((name, *arguments), reply))
+            if self._idle_senders:
+                self._idle_senders -= 1
+                self._start(self._send())
+            try:
+                return await reply
+            except NoScriptError:
+                raise
+            except (RedisError, OSError) as error:
+                raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE) from error
 
     async def aclose(self) -> None:
         """Close the connections; commands that wait fail."""
@@ -61,21 +73,6 @@ class Commands:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._disconnect()
-
-    async def _reply(self, command: _Command) -> Any:
-        if self._away:
-            raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE)
-        reply = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, reply))
-        if self._idle_senders:
-            self._idle_senders -= 1
-            self._start(self._send())
-        try:
-            return await reply
-        except NoScriptError:
-            raise
-        except (RedisError, OSError) as error:
-            raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE) from error
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -58,6 +58,7 @@ class AuditFilters:
     object: str | None = None
 
 
+_COLUMNS = tuple(audit_events.c.keys())
 _ADD = Statement(insert(audit_events))
 _OLD = (
     select(audit_events.c.id)
@@ -89,7 +90,8 @@ class AuditLog:
 
     async def append(self, event: AuditEvent) -> None:
         """Add an event."""
-        await self._work.fetch(_ADD, **asdict(event))
+        # Not `asdict`, which copies every value deeply: a tenth of a write's CPU.
+        await self._work.fetch(_ADD, **{name: getattr(event, name) for name in _COLUMNS})
 
     async def page(
         self, after: UUID | None, limit: int, filters: AuditFilters
