@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from app.db import Database
 from app.errors import AppError, ErrorCode
-from app.platform.context import context
+from app.platform.context import RequestContext, context, reset_context, set_context
 from app.platform.messages import Delivery, Handler
 from app.queue import Queue
 from app.queue.settings import QueueSettings
@@ -88,6 +88,37 @@ async def test_a_handler_has_a_limited_time(database: Database) -> None:
     await publish(database, made, "hanging")
     assert time.monotonic() - started < 2
     assert delivered("hanging", "dead") == 1
+
+
+async def test_a_handler_leaves_its_request_the_time_to_answer(database: Database) -> None:
+    async def hang(delivery: Delivery) -> None:
+        await asyncio.sleep(60)
+
+    deadline = asyncio.get_running_loop().time() + 0.5
+    token = set_context(RequestContext("short", deadline=deadline))
+    try:
+        async with asyncio.timeout_at(deadline):
+            await publish(database, queue(database, {"long": hang}), "long")
+    finally:
+        reset_context(token)
+    assert delivered("long", "dead") == 1
+
+
+async def test_a_handler_that_is_cancelled_is_counted_and_logged(database: Database) -> None:
+    begun = asyncio.Event()
+
+    async def hang(delivery: Delivery) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    publishing = asyncio.create_task(publish(database, queue(database, {"cut": hang}), "cut"))
+    await begun.wait()
+    with capture_logs() as logs:
+        publishing.cancel()
+        await asyncio.wait([publishing])
+    assert publishing.cancelled()
+    assert [log["event"] for log in logs] == ["message lost"]
+    assert delivered("cut", "dead") == 1
 
 
 async def test_a_payload_is_bounded_json(database: Database) -> None:

@@ -22,6 +22,8 @@ from app.platform.ids import new_uuid
 from app.platform.messages import Handler, Message, Payload
 from app.queue.settings import QueueSettings
 
+# Of the request's own time, so that what is committed is also answered.
+_TO_ANSWER_SECONDS = 0.2
 log = structlog.get_logger()
 
 
@@ -71,21 +73,25 @@ class Queue:
         work.after_commit(partial(self._deliver, message, self._handlers[topic]))
 
     async def _deliver(self, message: Message, handler: Handler) -> None:
-        remaining = context().remaining()
         timeout = self._settings.queue_handler_timeout_seconds
-        outcome = "done"
+        remaining = context().remaining()
+        if remaining is not None:
+            timeout = min(timeout, remaining - _TO_ANSWER_SECONDS)
+        outcome = "dead"
         started = time.perf_counter()
         try:
             with telemetry.span(f"process {message.topic}"):
-                async with asyncio.timeout(
-                    timeout if remaining is None else min(timeout, remaining)
-                ):
+                async with asyncio.timeout(timeout):
                     await handler(_Delivery(message, self._database))
-        except Exception:
-            outcome = "dead"
+            outcome = "done"
+        except BaseException as error:
             log.exception("message lost", topic=message.topic, message_id=str(message.id))
-        metrics.queue_deliveries.labels(message.topic, outcome).inc()
-        metrics.queue_delivery_duration.labels(message.topic).observe(time.perf_counter() - started)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            duration = time.perf_counter() - started
+            metrics.queue_deliveries.labels(message.topic, outcome).inc()
+            metrics.queue_delivery_duration.labels(message.topic).observe(duration)
 
     async def depth(self) -> Mapping[str, int | float]:
         """Empty: nothing waits."""
