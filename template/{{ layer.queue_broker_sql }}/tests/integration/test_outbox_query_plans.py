@@ -11,7 +11,7 @@ from alembic.config import Config
 from app.db import Database
 from app.db.settings import DatabaseSettings
 from app.platform.ids import new_uuid
-from app.queue import outbox as store
+from app.queue import outbox_sql
 from app.queue.outbox import Outbox
 from app.queue.stored import DeadFilter, StoredMessage
 from tests.support.database import analyze, bad_steps, empty_database
@@ -45,7 +45,7 @@ async def filled(url: str) -> AsyncIterator[Database]:
     database = Database(DatabaseSettings.model_validate({"database_url": url}))
     async with database.unit_of_work() as work:
         await work.run_many(
-            store._APPEND,
+            outbox_sql.APPEND,
             [
                 {
                     **asdict(stored),

@@ -1,0 +1,205 @@
+"""The table of the outbox, and every statement on it."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    Table,
+    Text,
+    TextClause,
+    Update,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from app.db.schema import UtcDateTime, metadata
+from app.db.statement import Statement
+from app.queue.stored import StoredMessage
+
+# Literals: an index on a part of a table serves a query only where the engine sees the value.
+_PENDING, _DONE, _DEAD = text("state = 'pending'"), text("state = 'done'"), text("state = 'dead'")
+_FINISHED = text("state <> 'pending'")
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # When the message is to be handed to the broker, for the first time or again.
+    Column("available_at", UtcDateTime, nullable=False),
+    # Until when no worker may claim it: a lease, or the pause after a failure.
+    Column("locked_until", UtcDateTime, nullable=False),
+    Column("last_error", Text),
+    Column("finished_at", UtcDateTime),
+    CheckConstraint("state IN ('pending', 'done', 'dead')", name="state"),
+    Index("ix_outbox_pending", "available_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
+    Index(
+        "ix_outbox_finished",
+        "state",
+        "finished_at",
+        postgresql_where=_FINISHED,
+        sqlite_where=_FINISHED,
+    ),
+)
+_stored = [outbox.c[field.name] for field in fields(StoredMessage)]
+_limit = bindparam("limit", type_=Integer)
+_is_attempt = and_(
+    outbox.c.id == bindparam("message_id"), outbox.c.attempts == bindparam("attempt")
+)
+
+
+def _update_free(*conditions: ColumnElement[bool], limited: bool = False) -> Update:
+    """An update of the pending rows that match and that no other transaction is changing.
+
+    Nobody waits for a row, so that two workers cannot deadlock on the same ones. SQLite has one
+    writer and ignores the lock.
+    """
+    free = (
+        select(outbox.c.id)
+        .where(_PENDING, *conditions)
+        .order_by(outbox.c.available_at)
+        .limit(_limit if limited else None)
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+    return update(outbox).where(outbox.c.id.in_(select(free.c.id)))
+
+
+_is_due = outbox.c.available_at <= bindparam("now")
+APPEND = Statement(insert(outbox))
+ANY_DUE = Statement(select(outbox.c.id).where(_PENDING, _is_due).limit(1))
+SEND_DUE = Statement(
+    _update_free(_is_due, limited=True)
+    .values(available_at=bindparam("later"))
+    .returning(outbox.c.id)
+)
+FINISH = Statement(
+    update(outbox)
+    .where(_PENDING, _is_attempt)
+    .values(
+        state=bindparam("new_state"), finished_at=bindparam("now"), last_error=bindparam("error")
+    )
+    .returning(outbox.c.id)
+)
+FREE = Statement(
+    update(outbox)
+    .where(_PENDING, _is_attempt)
+    .values(
+        attempts=bindparam("new_attempts"),
+        available_at=bindparam("start"),
+        locked_until=bindparam("start"),
+        last_error=bindparam("error"),
+    )
+    .returning(outbox.c.id)
+)
+DEPTH = Statement(
+    select(
+        select(func.count()).select_from(outbox).where(_PENDING).scalar_subquery(),
+        select(func.count()).select_from(outbox).where(_DEAD).scalar_subquery(),
+        select(func.min(outbox.c.created_at)).where(_PENDING).scalar_subquery(),
+    )
+)
+_old = (
+    select(outbox.c.id)
+    .where(_DONE, outbox.c.finished_at < bindparam("before"))
+    .order_by(outbox.c.finished_at)
+    .limit(_limit)
+)
+PRUNE = Statement(delete(outbox).where(outbox.c.id.in_(_old)).returning(outbox.c.id))
+
+
+def _among(count: int) -> ColumnElement[bool]:
+    return outbox.c.id.in_([bindparam(f"id_{n}", type_=Uuid) for n in range(count)])
+
+
+def numbered(ids: Iterable[UUID]) -> dict[str, UUID]:
+    return {f"id_{n}": message_id for n, message_id in enumerate(ids)}
+
+
+@cache
+def release(count: int) -> Statement:
+    return Statement(_update_free(_among(count)).values(available_at=bindparam("now")))
+
+
+@cache
+def claim(count: int) -> Statement:
+    return Statement(
+        _update_free(_among(count), outbox.c.locked_until <= bindparam("now"))
+        .values(
+            attempts=outbox.c.attempts + 1,
+            available_at=bindparam("end"),
+            locked_until=bindparam("end"),
+        )
+        .returning(*_stored)
+    )
+
+
+@cache
+def renew(count: int) -> Statement:
+    held = [
+        and_(outbox.c.id == bindparam(f"id_{n}"), outbox.c.attempts == bindparam(f"attempt_{n}"))
+        for n in range(count)
+    ]
+    return Statement(
+        _update_free(or_(*held)).values(
+            available_at=bindparam("end"), locked_until=bindparam("end")
+        )
+    )
+
+
+def _chosen(count: int, filters: frozenset[str]) -> list[ColumnElement[bool] | TextClause]:
+    conditions = {
+        "topic": outbox.c.topic == bindparam("topic"),
+        "since": outbox.c.finished_at >= bindparam("since"),
+        "until": outbox.c.finished_at < bindparam("until"),
+    }
+    chosen = [condition for name, condition in conditions.items() if name in filters]
+    return [_DEAD, *chosen, *([_among(count)] if count else [])]
+
+
+@cache
+def list_dead(count: int, filters: frozenset[str]) -> Statement:
+    return Statement(
+        select(*_stored)
+        .where(*_chosen(count, filters))
+        .order_by(outbox.c.finished_at.desc())
+        .limit(_limit)
+    )
+
+
+@cache
+def replay(count: int, filters: frozenset[str]) -> Statement:
+    return Statement(
+        update(outbox)
+        .where(*_chosen(count, filters))
+        .values(
+            state=bindparam("new_state"),
+            attempts=bindparam("attempts"),
+            available_at=bindparam("now"),
+            locked_until=bindparam("now"),
+            finished_at=bindparam("finished_at"),
+        )
+        .returning(outbox.c.id)
+    )
