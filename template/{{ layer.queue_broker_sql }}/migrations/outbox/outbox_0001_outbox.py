@@ -28,21 +28,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.CheckConstraint("state IN ('pending', 'done', 'dead')", name="ck_outbox_state"),
     )
-    pending, finished = sa.text("state = 'pending'"), sa.text("state <> 'pending'")
-    op.create_index(
-        "ix_outbox_pending",
-        "outbox",
-        ["available_at"],
-        postgresql_where=pending,
-        sqlite_where=pending,
-    )
-    op.create_index(
-        "ix_outbox_finished",
-        "outbox",
-        ["state", "finished_at"],
-        postgresql_where=finished,
-        sqlite_where=finished,
-    )
+    for name, column in (
+        ("pending", "available_at"),
+        ("done", "finished_at"),
+        ("dead", "finished_at"),
+    ):
+        only = sa.text(f"state = '{name}'")
+        op.create_index(
+            f"ix_outbox_{name}", "outbox", [column], postgresql_where=only, sqlite_where=only
+        )
 
 
 def downgrade() -> None:

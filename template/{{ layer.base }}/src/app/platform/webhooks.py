@@ -75,7 +75,7 @@ class UndeliveredError(Exception):
 
 
 def signatures(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`: one `v1` signature a key."""
+    """The value of `webhook-signature`: one `v1` signature for each key."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     digests = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
     return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)

@@ -33,7 +33,6 @@ from app.queue.stored import StoredMessage
 
 # Literals: an index on a part of a table serves a query only where the engine sees the value.
 _PENDING, _DONE, _DEAD = text("state = 'pending'"), text("state = 'done'"), text("state = 'dead'")
-_FINISHED = text("state <> 'pending'")
 
 outbox = Table(
     "outbox",
@@ -55,13 +54,8 @@ outbox = Table(
     Column("finished_at", UtcDateTime),
     CheckConstraint("state IN ('pending', 'done', 'dead')", name="state"),
     Index("ix_outbox_pending", "available_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
-    Index(
-        "ix_outbox_finished",
-        "state",
-        "finished_at",
-        postgresql_where=_FINISHED,
-        sqlite_where=_FINISHED,
-    ),
+    Index("ix_outbox_done", "finished_at", postgresql_where=_DONE, sqlite_where=_DONE),
+    Index("ix_outbox_dead", "finished_at", postgresql_where=_DEAD, sqlite_where=_DEAD),
 )
 _stored = [outbox.c[field.name] for field in fields(StoredMessage)]
 _limit = bindparam("limit", type_=Integer)
@@ -76,15 +70,11 @@ def _update_free(*conditions: ColumnElement[bool], limited: bool = False) -> Upd
     Nobody waits for a row, so that two workers cannot deadlock on the same ones. SQLite has one
     writer and ignores the lock.
     """
-    free = (
-        select(outbox.c.id)
-        .where(_PENDING, *conditions)
-        .order_by(outbox.c.available_at)
-        .limit(_limit if limited else None)
-        .with_for_update(skip_locked=True)
-        .cte()
-    )
-    return update(outbox).where(outbox.c.id.in_(select(free.c.id)))
+    free = select(outbox.c.id).where(_PENDING, *conditions)
+    if limited:
+        free = free.order_by(outbox.c.available_at).limit(_limit)
+    found = free.with_for_update(skip_locked=True).cte("found")
+    return update(outbox).where(outbox.c.id.in_(select(found.c.id)))
 
 
 _is_due = outbox.c.available_at <= bindparam("now")
