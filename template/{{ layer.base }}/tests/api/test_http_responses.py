@@ -81,6 +81,10 @@ def test_options_answers_with_the_methods(client: httpx2.Client) -> None:
     assert client.options("/nowhere").status_code == 404
 
 
+def test_the_server_as_a_whole_is_no_resource(service: Service) -> None:
+    assert exchange(service, b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").status == 404
+
+
 def test_head_answers_as_get_does_but_without_a_body(client: httpx2.Client) -> None:
     got, headed = client.get("/health/live"), client.head("/health/live")
     assert headed.status_code == 200

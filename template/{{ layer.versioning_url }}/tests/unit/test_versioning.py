@@ -7,7 +7,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from app.http.middleware.strictness import StrictnessMiddleware
 from app.transport.versioning import VersionMiddleware
 from app.transport.versions import ApiVersion, VersionState
 
@@ -35,8 +37,12 @@ def client() -> httpx2.AsyncClient:
 
     paths = ("/v1/orders", "/v2/orders", "/v3/orders", "/health")
     inner = Starlette(routes=[Route(path, orders) for path in paths])
-    transport = httpx2.ASGITransport(VersionMiddleware(inner, VERSIONS))
-    return httpx2.AsyncClient(transport=transport, base_url="http://localhost")
+    stack = VersionMiddleware(StrictnessMiddleware(inner), VERSIONS)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await stack({**scope, "state": {}}, receive, send)
+
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost")
 
 
 @pytest.mark.anyio

@@ -29,7 +29,7 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
-        middleware=[*middleware_stack(service), *protocol_middleware()],
+        middleware=middleware_stack(service, protocol_middleware()),
         routes=operations_routes(service),
         # The middleware makes the one span and the metrics of a request, alike for all protocols.
         telemetry={"tracing": False, "metrics": False, "logs": False},

@@ -23,7 +23,7 @@ VERSIONED = {
 
 
 def protocol_middleware() -> list[Middleware]:
-    """What REST adds to the stack, innermost."""
+    """What REST adds to the stack."""
     return [Middleware(VersionMiddleware, versions=VERSIONS)]
 
 

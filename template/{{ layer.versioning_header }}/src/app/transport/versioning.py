@@ -5,20 +5,25 @@ the middleware puts the prefix before the path once it knows the version.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode
-from app.http.errors import error_response
+from app.http.middleware.strictness import REFUSAL
 from app.platform import metrics
 from app.project import NAME
 from app.transport.versions import CURRENT, ApiVersion, VersionState
 
 UNVERSIONED = ("/health", "/metrics", "/.well-known/", "/docs", "/openapi.json")
-_MEDIA_TYPE = re.compile(rf"application/vnd\.{re.escape(NAME)}\.(\w+)\+json", re.IGNORECASE)
+JSON = "application/json"
+_ANY = (JSON, "application/*", "*/*")
+_MEDIA_TYPE = re.compile(rf"application/vnd\.{re.escape(NAME.lower())}\.(\w+)\+json")
+_QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
 
 _ACCEPT: dict[str, Any] = {
     "name": "Accept",
@@ -44,9 +49,9 @@ def describe_version(operation: dict[str, Any]) -> None:
 
 
 class VersionMiddleware:
-    """Routes a request to the version it accepts, and marks deprecated ones.
+    """Routes a request to the version it accepts, and marks every response.
 
-    Without a versioned media type the current version answers.
+    The current version answers where none is asked for.
     """
 
     def __init__(self, app: ASGIApp, versions: Mapping[str, ApiVersion]) -> None:
@@ -58,35 +63,65 @@ class VersionMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(UNVERSIONED):
             await self._app(scope, receive, send)
             return
-        asked = _MEDIA_TYPE.search(Headers(scope=scope).get("accept", ""))
-        name = asked[1].lower() if asked else CURRENT
-        extra = {"Vary": "Accept"}
-        refusal = None
-        if name not in self._versions:
-            offered = ", ".join(self._versions)
-            refusal = AppError(ErrorCode.NOT_ACCEPTABLE, f"The versions offered are: {offered}")
-        elif scope["path"].split("/", 2)[1] in self._versions:
-            refusal = AppError(ErrorCode.NOT_FOUND)
-        else:
+        name, media_type = self._choose(Headers(scope=scope).get("accept", ""))
+        marks = {"Vary": "Accept"}
+        if name:
             version, requests = self._versions[name]
             requests.inc()
-            extra |= version.headers()
+            marks |= version.headers()
             if version.state is VersionState.GONE:
-                refusal = AppError(ErrorCode.GONE)
-        # In place, so that the outer middleware sees the route that the router finds.
-        scope["path"] = f"/{name}{scope['path']}"
-        scope["raw_path"] = scope["path"].encode("utf-8", "surrogateescape")
+                scope["state"][REFUSAL] = AppError(ErrorCode.GONE)
+            # In place, so that the outer middleware sees the route that the router finds.
+            scope["raw_path"] = f"/{name}".encode() + scope["raw_path"]
+            scope["path"] = f"/{name}{scope['path']}"
+        else:
+            message = f"The versions offered are: {', '.join(self._versions)}"
+            scope["state"][REFUSAL] = AppError(ErrorCode.NOT_ACCEPTABLE, message)
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for header, value in extra.items():
+                for header, value in marks.items():
                     headers.append(header, value)
-                if asked and message["status"] < 400:
-                    headers["Content-Type"] = asked[0].lower()
+                if message["status"] < 400 and headers.get("content-type") == JSON:
+                    headers["Content-Type"] = media_type
             await send(message)
 
-        if refusal:
-            await error_response(refusal)(scope, receive, send_marked)
-            return
         await self._app(scope, receive, send_marked)
+
+    def _choose(self, accept: str) -> tuple[str, str]:
+        """The version to answer with and its media type; an empty version where none is offered."""
+        if not accept.strip():
+            return CURRENT, JSON
+        for version, media_type in _wanted(accept):
+            if not version:
+                return CURRENT, JSON
+            if version in self._versions:
+                return version, media_type
+        return "", JSON
+
+
+@lru_cache(maxsize=256)
+def _wanted(accept: str) -> Sequence[tuple[str, str]]:
+    """The versions that an `Accept` header asks for, and their media types; the dearest first.
+
+    An empty version is any: the header takes plain JSON as well.
+    """
+    wanted = []
+    for part in accept.lower().split(","):
+        media_type, *parameters = (piece.strip() for piece in part.split(";"))
+        versioned = _MEDIA_TYPE.fullmatch(media_type)
+        if versioned or media_type in _ANY:
+            version = versioned[1] if versioned else ""
+            wanted.append((_quality(parameters), bool(versioned), version, media_type))
+    # Of two that are wanted alike, the more specific one comes first.
+    wanted.sort(key=itemgetter(0, 1), reverse=True)
+    return tuple((version, media_type) for quality, _, version, media_type in wanted if quality > 0)
+
+
+def _quality(parameters: Iterable[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            return float(value) if _QUALITY.fullmatch(value.strip()) else 0.0
+    return 1.0

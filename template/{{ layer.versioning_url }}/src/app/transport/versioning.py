@@ -7,7 +7,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode
-from app.http.errors import error_response
+from app.http.middleware.strictness import REFUSAL
 from app.platform import metrics
 from app.transport.versions import ApiVersion, VersionState
 
@@ -22,7 +22,7 @@ def describe_version(operation: dict[str, Any]) -> None:
 
 
 class VersionMiddleware:
-    """Answers for the versions that are gone, and marks the responses of deprecated ones."""
+    """Counts the requests of each version, refuses those of gone ones, and marks every response."""
 
     def __init__(self, app: ASGIApp, versions: Mapping[str, ApiVersion]) -> None:
         self._app = app
@@ -30,8 +30,10 @@ class VersionMiddleware:
         self._versions = {name: (each, requests.labels(name)) for name, each in versions.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        known = scope["type"] == "http" and self._versions.get(scope["path"].split("/", 2)[1])
-        if not known:
+        known = None
+        if scope["type"] == "http":
+            known = self._versions.get(scope["path"][1:].partition("/")[0])
+        if known is None:
             await self._app(scope, receive, send)
             return
         version, requests = known
@@ -39,15 +41,14 @@ class VersionMiddleware:
         if version.state is VersionState.LIVE:
             await self._app(scope, receive, send)
             return
-        extra = version.headers()
         if version.state is VersionState.GONE:
-            await error_response(AppError(ErrorCode.GONE, headers=extra))(scope, receive, send)
-            return
+            scope["state"][REFUSAL] = AppError(ErrorCode.GONE)
+        marks = version.headers()
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in extra.items():
+                for name, value in marks.items():
                     headers.append(name, value)
             await send(message)
 

@@ -1,5 +1,6 @@
 """What every request passes before its endpoint, outermost first. All of it is pure ASGI."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from app.bootstrap import Service
 
 
-def middleware_stack(service: "Service") -> list[Middleware]:
-    """The stack of any HTTP application of the service, to be given to Starlette or FastAPI."""
+def middleware_stack(service: "Service", protocol: Sequence[Middleware] = ()) -> list[Middleware]:
+    """The stack of any HTTP application of the service, to be given to Starlette or FastAPI.
+
+    What the `protocol` adds stands where every response passes it, refusals too.
+    """
     http = service.settings.http
     origins = Middleware(
         OriginMiddleware, origins=http.cors_origins, allow_credentials=http.cors_allow_credentials
@@ -33,6 +37,7 @@ def middleware_stack(service: "Service") -> list[Middleware]:
             production=service.settings.production,
             health=service.health,
         ),
+        *protocol,
         Middleware(HostMiddleware, allowed_hosts=http.allowed_hosts),
         *([origins] if http.cors_origins else []),
         Middleware(FailureMiddleware, debug=http.http_debug),
