@@ -11,7 +11,7 @@ VARIABLES = ("CURSOR_SIGNING_KEY",)
 
 @contextmanager
 def start(place: Place) -> Iterator[dict[str, str]]:
-    """One random value a variable, kept so that it survives a restart."""
+    """One random value for each variable, kept so that it survives a restart."""
     folder = place.folder("secrets")
     values = {}
     for name in VARIABLES:

@@ -27,7 +27,7 @@ class RuntimeSettings(SettingsGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of the service, one group a package."""
+    """The settings of the service, one group for each package."""
 
     runtime: RuntimeSettings
     http: HttpSettings

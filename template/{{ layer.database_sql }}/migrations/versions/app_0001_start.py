@@ -2,7 +2,7 @@
 
 Make the next one with
 
-    uv run alembic revision --head app@head --autogenerate -m "add customers"
+    uv run python -m dev exec -- alembic revision --head app@head --autogenerate -m "add customers"
 
 and add `--depends-on orders@head` where it refers to tables of another branch.
 """

@@ -1,1 +1,1 @@
-"""What the service offers: one package a feature."""
+"""What the service offers: one package for each feature."""

@@ -1,4 +1,4 @@
-"""Health and metrics, alike for the API, the worker and the side port of gRPC."""
+"""Health and metrics, alike for every process of the service."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager

@@ -1,16 +1,15 @@
 """How the service listens, whom it believes and what it takes."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
+from app.http.forwarding import Network
 from app.platform.configuration import CommaSeparated, SettingsGroup
-
-Network = IPv4Network | IPv6Network
 
 
 def _networks(value: object) -> object:

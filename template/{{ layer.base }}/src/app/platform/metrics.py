@@ -1,4 +1,4 @@
-"""Every Prometheus metric of the service; one process a container, so no multiprocess mode."""
+"""Every Prometheus metric of the service; one process per container, so no multiprocess mode."""
 
 import platform
 from collections.abc import Callable
