@@ -201,8 +201,15 @@ def test_every_verb_of_somebody_elses_order_is_not_found(
     assert member.get(order).json()["status"] == "draft"
 
 
-def test_who_may_read_all_sees_somebody_elses_order(
+def test_who_may_read_all_sees_somebody_elses_order_and_cannot_change_it(
     member: httpx2.Client, admin: httpx2.Client
 ) -> None:
     created = create(member)
-    assert admin.get(f"{ORDERS}/{created['id']}").json() == created
+    order = f"{ORDERS}/{created['id']}"
+    answers = [
+        admin.patch(order, json={"customer_reference": "x"}, headers={"If-Match": "*"}),
+        admin.post(f"{order}/placements"),
+        admin.delete(order),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 3
+    assert admin.get(order).json() == created

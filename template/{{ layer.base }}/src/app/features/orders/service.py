@@ -114,7 +114,7 @@ class OrderService:
         """
         principal.require(Permission.ORDERS_WRITE)
         async with self._database.unit_of_work() as work:
-            current = await self._visible(work, principal, order_id)
+            current = await self._own(work, principal, order_id)
             if versions is not None and current.version not in versions:
                 raise AppError(ErrorCode.PRECONDITION_FAILED)
             changed = current.changed(changes)
@@ -131,7 +131,7 @@ class OrderService:
         async with self._database.unit_of_work() as work:
             if key and (stored := await IdempotencyRecords(work).claim(key)):
                 return Outcome(_stored_order.validate_json(stored), replayed=True)
-            current = await self._visible(work, principal, order_id)
+            current = await self._own(work, principal, order_id)
             placed = await self._advance(work, current, current.placed())
             await audit(work, "orders.place", f"orders/{order_id}")
             await self._queue.publish(
@@ -154,7 +154,7 @@ class OrderService:
         """Cancel a draft or placed order; `versions` as in `update`."""
         principal.require(Permission.ORDERS_WRITE)
         async with self._database.unit_of_work() as work:
-            current = await self._visible(work, principal, order_id)
+            current = await self._own(work, principal, order_id)
             if versions is not None and current.version not in versions:
                 raise AppError(ErrorCode.PRECONDITION_FAILED)
             cancelled = await self._advance(work, current, current.cancelled())
@@ -168,6 +168,13 @@ class OrderService:
             and Permission.ORDERS_READ_ALL not in principal.permissions
         ):
             raise AppError(ErrorCode.NOT_FOUND)
+        return order
+
+    async def _own(self, work: UnitOfWork, principal: Principal, order_id: UUID) -> Order:
+        """The order, where the principal may change it: who may read all may not change all."""
+        order = await self._visible(work, principal, order_id)
+        if order.owner != principal.subject:
+            raise AppError(ErrorCode.FORBIDDEN, "Only who made an order may change it")
         return order
 
     async def _advance(self, work: UnitOfWork, current: Order, following: Order) -> Order:
