@@ -98,11 +98,12 @@ def jobs(rendered: list[Project]) -> list[Job]:
 
 
 def shard(every: list[Job], part: str) -> list[Job]:
-    """The share `part`, such as `1/8`, of the jobs; each check is spread over all shards."""
+    """The share `part`, such as `1/8`, of the jobs, the longest of them first as in `CHECKS`."""
     index, _, count = part.partition("/")
     if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
         raise ValueError(f"a shard is written 1/8, not {part}")
-    ordered = sorted(every, key=lambda job: (job.check.name, job.digest))
+    names = list(dict.fromkeys(job.check.name for job in every))
+    ordered = sorted(every, key=lambda job: (names.index(job.check.name), job.digest))
     return ordered[int(index) - 1 :: int(count)]
 
 
