@@ -1,7 +1,9 @@
 """What slow clients meet, and those who send what is not HTTP."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 
@@ -70,6 +72,16 @@ def test_what_is_not_clean_http_is_refused(service: Service, request_bytes: byte
     assert error["code"] == "MALFORMED_REQUEST"
     assert error["request_id"] == response.headers["x-request-id"]
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_body_that_is_not_http_is_no_fault_of_the_service(service: Service) -> None:
+    request_id = uuid4().hex
+    head = POST + HOST + CHUNKED + f"X-Request-ID: {request_id}\r\n\r\n".encode()
+    assert exchange(service, head + b"Z\r\n").status == 400
+    limit = time.monotonic() + 2
+    while not service.logs(request_id=request_id) and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert [event["event"] for event in service.logs(request_id=request_id)] == ["request"]
 
 
 def test_big_but_allowed_headers_pass(service: Service) -> None:

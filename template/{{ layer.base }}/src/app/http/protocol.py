@@ -111,3 +111,7 @@ class ServiceProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        if self.cycle is not None:
+            # The application was given the head: what it may still answer has nowhere to go.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
