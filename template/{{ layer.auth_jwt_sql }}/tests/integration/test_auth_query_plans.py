@@ -1,21 +1,18 @@
 """Each query of accounts and tokens finds its rows by an index, however many there are."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from app.auth import store
 from app.auth.model import TokenFamily, User
 from app.auth.principal import Role
 from app.auth.store import TokenFamilies, Users
 from app.db import Database, UnitOfWork
-from app.db.settings import DatabaseSettings
-from tests.support.database import analyze, bad_steps, empty_database
+from tests.support.database import analyze, bad_steps
 from tests.support.statements import sent_statements
 
 pytestmark = pytest.mark.anyio
@@ -39,23 +36,13 @@ FAMILIES = [family(owner, number) for number, owner in enumerate(USERS)]
 
 
 @pytest.fixture
-def url(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with empty_database(environment["DATABASE_URL"]) as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        command.upgrade(Config("alembic.ini"), "heads")
-        yield url
-
-
-@pytest.fixture
-async def work(url: str) -> AsyncIterator[UnitOfWork]:
-    database = Database(DatabaseSettings.model_validate({"database_url": url}))
-    async with database.unit_of_work() as work:
+async def work(own_database: Database) -> AsyncIterator[UnitOfWork]:
+    async with own_database.unit_of_work() as work:
         await work.run_many(store._ADD_IF_ABSENT, map(asdict, USERS))
         await work.run_many(store._ADD, map(asdict, FAMILIES))
         await analyze(work)
-    async with database.unit_of_work() as work:
+    async with own_database.unit_of_work() as work:
         yield work
-    await database.aclose()
 
 
 async def test_no_query_of_authentication_reads_a_whole_table(work: UnitOfWork) -> None:

@@ -114,6 +114,15 @@ def _await_answer(service: Service, path: str) -> None:
     raise AssertionError(f"{path} does not answer 200:\n{service.output()}")
 
 
+def seconds_until(status: int, client: httpx2.Client, address: str) -> float:
+    """How long it takes until the address answers with the status."""
+    began = time.monotonic()
+    while client.get(address).status_code != status:
+        assert time.monotonic() < began + 10, f"{address} does not answer {status}"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
 def run_command(
     *arguments: str, env: Mapping[str, str], text: str = "", check: bool = True
 ) -> subprocess.CompletedProcess[str]:

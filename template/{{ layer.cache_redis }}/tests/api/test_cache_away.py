@@ -1,34 +1,14 @@
 """What clients meet while the cache server is lost or frozen."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import httpx2
-import pytest
+from collections.abc import Callable
 
 from tests.support.accounts import sign_in
 from tests.support.paths import VERSION_HEADERS, path
-from tests.support.service import Service
+from tests.support.service import Service, seconds_until
 from tests.support.valkey import Valkey
 
 ME = path("/users/me")
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(tmp_path)
-    server.start()
-    yield server
-    server.stop()
-
-
-def seconds_until(status: int, client: httpx2.Client, address: str) -> float:
-    started = time.monotonic()
-    while client.get(address).status_code != status:
-        assert time.monotonic() < started + 10, f"{address} does not answer {status}"
-        time.sleep(0.02)
-    return time.monotonic() - started
 
 
 def test_requests_are_answered_in_time_and_the_service_recovers(

@@ -3,7 +3,7 @@
 import asyncio
 import multiprocessing
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,14 +23,6 @@ pytestmark = pytest.mark.anyio
 
 RULE = Rule("key", Limit.parse("100/hour"))
 ALICE = Principal("alice", "user", frozenset())
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 def settings(valkey: Valkey, **changes: object) -> CacheSettings:

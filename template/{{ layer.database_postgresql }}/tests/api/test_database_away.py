@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx2
 import pytest
 
 from tests.support.accounts import sign_in
 from tests.support.link import Link, linked
 from tests.support.paths import path
-from tests.support.service import Service, running_service
+from tests.support.service import Service, running_service, seconds_until
 
 ORDERS = path("/orders")
 
@@ -33,14 +32,6 @@ def far_service(environment: dict[str, str], scratch: Path, link: Link) -> Itera
     changes = {"DATABASE_URL": url, "DB_STATEMENT_TIMEOUT_SECONDS": "0.5"}
     with running_service(environment, scratch, changes=changes, ready="/health/live") as running:
         yield running
-
-
-def seconds_until(status: int, client: httpx2.Client, address: str) -> float:
-    began = time.monotonic()
-    while client.get(address).status_code != status:
-        assert time.monotonic() < began + 10, f"{address} does not answer {status}"
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def test_the_service_lives_without_its_database_and_finds_it_again(

@@ -24,6 +24,15 @@ def empty(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Itera
         yield url
 
 
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the migrations, which a test may add to."""
+    shutil.copy("alembic.ini", tmp_path)
+    copied: Path = shutil.copytree("migrations", tmp_path / "migrations")
+    monkeypatch.chdir(tmp_path)
+    return copied
+
+
 def migrate(*arguments: str, fails: bool = False) -> str:
     """Run `app migrate` and return its output."""
     done = CliRunner().invoke(cli, ["migrate", *arguments])
@@ -66,13 +75,8 @@ def downgrade(): op.execute("DROP TABLE retired")
 
 
 @pytest.mark.usefixtures("empty")
-def test_a_revision_of_your_own_may_depend_on_another_branch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copy("alembic.ini", tmp_path)
-    shutil.copytree("migrations", tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "app_0002_own.py").write_text(OWN_REVISION)
-    monkeypatch.chdir(tmp_path)
+def test_a_revision_of_your_own_may_depend_on_another_branch(migrations: Path) -> None:
+    (migrations / "versions" / "app_0002_own.py").write_text(OWN_REVISION)
     migrate("upgrade", "orders@head")
     migrate("current", "--check", fails=True)
     assert "upgrade app_0002" in migrate("upgrade")
@@ -82,13 +86,8 @@ def test_a_revision_of_your_own_may_depend_on_another_branch(
 
 
 @pytest.mark.usefixtures("empty")
-def test_what_an_option_left_behind_does_not_stop_migrations(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copy("alembic.ini", tmp_path)
-    shutil.copytree("migrations", tmp_path / "migrations")
-    monkeypatch.chdir(tmp_path)
-    retired = tmp_path / "migrations" / "retired" / "retired_0001_own.py"
+def test_what_an_option_left_behind_does_not_stop_migrations(migrations: Path) -> None:
+    retired = migrations / "retired" / "retired_0001_own.py"
     retired.parent.mkdir()
     retired.write_text(RETIRED_REVISION)
     assert "upgrade retired_0001" in migrate("upgrade")
@@ -101,13 +100,8 @@ def test_what_an_option_left_behind_does_not_stop_migrations(
 
 
 @pytest.mark.usefixtures("empty")
-def test_a_database_ahead_of_the_release_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copy("alembic.ini", tmp_path)
-    shutil.copytree("migrations", tmp_path / "migrations")
-    monkeypatch.chdir(tmp_path)
-    ahead = tmp_path / "migrations" / "versions" / "app_0002_own.py"
+def test_a_database_ahead_of_the_release_is_refused(migrations: Path) -> None:
+    ahead = migrations / "versions" / "app_0002_own.py"
     ahead.write_text(OWN_REVISION)
     migrate("upgrade")
     ahead.unlink()

@@ -1,6 +1,6 @@
 """Every query finds its rows by an index, however many there are."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import product
@@ -8,20 +8,17 @@ from typing import get_args
 from uuid import UUID, uuid4
 
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from app.db import Database, UnitOfWork, audit, idempotency
 from app.db.audit import AuditFilters, AuditLog
 from app.db.idempotency import IdempotencyRecords
-from app.db.settings import DatabaseSettings
 from app.features.orders import store
 from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderLine, OrderStatus
 from app.features.orders.store import OrderSort, OrderStore
 from app.platform.idempotency import IdempotencyKey
 from app.platform.ids import new_uuid
 from app.platform.pagination import Position
-from tests.support.database import analyze, bad_steps, empty_database
+from tests.support.database import analyze, bad_steps
 from tests.support.statements import sent_statements
 
 pytestmark = pytest.mark.anyio
@@ -31,24 +28,13 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def url(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database of its own with the schema."""
-    with empty_database(environment["DATABASE_URL"]) as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        command.upgrade(Config("alembic.ini"), "heads")
-        yield url
-
-
-@pytest.fixture
-async def work(url: str) -> AsyncIterator[UnitOfWork]:
+async def work(own_database: Database) -> AsyncIterator[UnitOfWork]:
     """A transaction on many rows."""
-    database = Database(DatabaseSettings.model_validate({"database_url": url}))
-    async with database.unit_of_work() as work:
+    async with own_database.unit_of_work() as work:
         await fill(work)
         await analyze(work)
-    async with database.unit_of_work() as work:
+    async with own_database.unit_of_work() as work:
         yield work
-    await database.aclose()
 
 
 async def fill(work: UnitOfWork) -> None:

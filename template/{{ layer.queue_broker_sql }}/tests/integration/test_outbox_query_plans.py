@@ -1,20 +1,16 @@
 """Each query of the outbox finds its rows by an index, however many messages are done."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from app.db import Database
-from app.db.settings import DatabaseSettings
 from app.platform.ids import new_uuid
 from app.queue import outbox_sql
 from app.queue.outbox import Outbox
 from app.queue.stored import DeadFilter, StoredMessage
-from tests.support.database import analyze, bad_steps, empty_database
+from tests.support.database import analyze, bad_steps
 from tests.support.statements import sent_statements
 
 pytestmark = pytest.mark.anyio
@@ -33,17 +29,8 @@ STATES = ["dead" if n % 100 == 1 else "pending" if n % 100 == 2 else "done" for 
 
 
 @pytest.fixture
-def url(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with empty_database(environment["DATABASE_URL"]) as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        command.upgrade(Config("alembic.ini"), "heads")
-        yield url
-
-
-@pytest.fixture
-async def filled(url: str) -> AsyncIterator[Database]:
-    database = Database(DatabaseSettings.model_validate({"database_url": url}))
-    async with database.unit_of_work() as work:
+async def filled(own_database: Database) -> Database:
+    async with own_database.unit_of_work() as work:
         await work.run_many(
             outbox_sql.APPEND,
             [
@@ -57,8 +44,7 @@ async def filled(url: str) -> AsyncIterator[Database]:
             ],
         )
         await analyze(work)
-    yield database
-    await database.aclose()
+    return own_database
 
 
 async def test_no_query_of_the_outbox_reads_a_whole_table(filled: Database) -> None:

@@ -1,8 +1,7 @@
 """A broker that is lost, frozen, flushed or restarted loses no message and keeps none."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import pytest
@@ -18,14 +17,6 @@ from tests.support.bench import Bench, eventually, recording, working
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 def recorded(bench: Bench, count: int) -> Callable[[], Awaitable[bool]]:
