@@ -1,6 +1,5 @@
 """`/auth`, `/users/me` and the public keys: parse, call the service, answer."""
 
-import hashlib
 import json
 from typing import Annotated
 
@@ -20,15 +19,13 @@ from app.auth.schema import (
 )
 from app.errors import AppError, ErrorCode, FieldFault
 from app.transport.access import AccessRoute, authenticated, public
-from app.transport.conditions import IfNoneMatch, is_current
+from app.transport.conditions import IfNoneMatch, public_document
 from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
 
 router = APIRouter(tags=["auth"], route_class=AccessRoute)
 public_router = APIRouter(tags=["auth"], route_class=AccessRoute)
-
-_JWKS_SECONDS = 300
 
 
 @router.post(
@@ -167,12 +164,4 @@ async def change_password(body: PasswordChange, request: ApiRequest) -> None:
 async def jwks(request: ApiRequest, if_none_match: IfNoneMatch = None) -> Response:
     """The public keys that verify access tokens (RFC 7517)."""
     body = json.dumps(request.service.auth.jwks(), separators=(",", ":")).encode()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {
-        "Cache-Control": f"public, max-age={_JWKS_SECONDS}",
-        "ETag": tag,
-        "Vary": "Accept",
-    }
-    if is_current(if_none_match, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    return public_document(body, if_none_match)

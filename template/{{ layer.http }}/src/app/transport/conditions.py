@@ -1,10 +1,11 @@
-"""Conditional requests (RFC 9110 section 13) on resources whose entity tag is their version."""
+"""Conditional requests (RFC 9110 section 13): entity tags of versions and of public documents."""
 
+import hashlib
 import re
 from collections.abc import Set as AbstractSet
 from typing import Annotated, Any
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Response
 from pydantic import StringConstraints
 
 from app.errors import AppError, ErrorCode
@@ -70,6 +71,15 @@ IfNoneMatch = Annotated[
     Omittable[_Tags],
     Header(alias="If-None-Match", description="The `ETag` that the caller holds"),
 ]
+
+
+def public_document(body: bytes, if_none_match: str | None) -> Response:
+    """JSON that is the same for everybody, to be kept for five minutes; 304 for who has it."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"Cache-Control": "public, max-age=300", "ETag": tag, "Vary": "Accept"}
+    if is_current(if_none_match, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def is_current(if_none_match: str | None, tag: str) -> bool:

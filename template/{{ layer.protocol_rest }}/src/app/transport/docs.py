@@ -1,15 +1,18 @@
 """The OpenAPI document, and the pages that show it where they are switched on."""
 
+import json
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from app.auth.openapi import SECURITY_SCHEMES
 from app.project import DESCRIPTION, TITLE, VERSION
+from app.transport.conditions import public_document
 from app.transport.versioning import describe_version, public_path
 from app.transport.versions import CURRENT
 
@@ -65,8 +68,12 @@ def _bound(node: Any) -> None:
 def install(app: FastAPI) -> None:
     """Serve the document at `/openapi.json` and Swagger UI at `/docs`."""
 
-    async def document(_request: Request) -> Response:
-        return JSONResponse(openapi(app))
+    @cache
+    def text() -> bytes:
+        return json.dumps(openapi(app), ensure_ascii=False).encode()
+
+    async def document(request: Request) -> Response:
+        return public_document(text(), request.headers.get("if-none-match"))
 
     async def page(_request: Request) -> Response:
         html = get_swagger_ui_html(openapi_url="/openapi.json", title=TITLE)
