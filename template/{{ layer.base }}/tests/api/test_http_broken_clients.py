@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from uuid import uuid4
 
 import pytest
@@ -55,6 +56,8 @@ LONG = b"x" * 70_000
         pytest.param(b"GET /\0 HTTP/1.1\r\n" + HOST + b"\r\n", id="NUL in the path"),
         pytest.param(b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", id="version"),
         pytest.param(b"NONSENSE / HTTP/1.1\r\n" + HOST + b"\r\n", id="unknown method"),
+        pytest.param(b"CONNECT 127.0.0.1:80 HTTP/1.1\r\n" + HOST + b"\r\n", id="tunnel"),
+        pytest.param(b"GET http://evil.example/ HTTP/1.1\r\n" + HOST + b"\r\n", id="other target"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", id="TLS"),
         pytest.param(GET + HOST + b"X: " + LONG + b"\r\n\r\n", id="long header"),
         pytest.param(GET + HOST + b"X: " + LONG * 9, id="header without an end"),
@@ -86,6 +89,21 @@ def test_a_body_that_is_not_http_is_no_fault_of_the_service(service: Service) ->
 
 def test_big_but_allowed_headers_pass(service: Service) -> None:
     assert exchange(service, GET + HOST + b"X: " + b"x" * 60_000 + b"\r\n\r\n").status == 200
+
+
+def test_a_target_may_name_the_host_that_the_header_names(service: Service) -> None:
+    target = b"GET http://127.0.0.1/health/live HTTP/1.1\r\n"
+    assert exchange(service, target + HOST + b"\r\n").status == 200
+
+
+def test_a_connection_goes_on_after_an_offer_to_upgrade_it(service: Service) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
+    with connect(service) as connection:
+        for request in (GET + HOST + offer, GET + HOST):
+            connection.sendall(request + b"\r\n")
+            response = HTTPResponse(connection)
+            response.begin()
+            assert response.read() == b'{"status":"alive"}'
 
 
 def test_trailers_do_not_become_headers(service: Service) -> None:

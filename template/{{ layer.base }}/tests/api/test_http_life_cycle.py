@@ -7,7 +7,8 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from tests.support.service import Service
+from dev.background import BACKGROUND
+from tests.support.service import Service, run_command
 
 
 def test_a_stopping_service_is_not_ready_at_once_and_ends_well(
@@ -38,3 +39,12 @@ def test_a_second_signal_stops_now(start_service: Callable[..., Service]) -> Non
         time.sleep(0.02)
     service.send_signal(signal.SIGTERM)
     assert service.process.wait(timeout=2) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("command", ["serve", *BACKGROUND])
+def test_a_port_that_is_taken_is_one_clear_line(service: Service, command: str) -> None:
+    port = service.url.rpartition(":")[2]
+    done = run_command(command, env={**service.environment, "PORT": port}, check=False)
+    assert done.returncode == 2
+    fault = f"PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert done.stderr == f"error: {fault}\n"

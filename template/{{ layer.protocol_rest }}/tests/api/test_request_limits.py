@@ -30,7 +30,7 @@ def narrow_client(narrow_service: Service) -> Iterator[httpx2.Client]:
 def unfinished_post(service: Service, headers: dict[str, str]) -> Iterator[socket.socket]:
     """A request in progress: its body of two bytes is not sent yet."""
     fields = {"Content-Type": "application/json", "Content-Length": "2", **headers}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
     with connect(service) as connection:
         connection.sendall(f"POST {ORDERS} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode())
         yield connection
@@ -71,6 +71,34 @@ def test_credentials_are_asked_for_before_a_body_is_judged(narrow_service: Servi
         no_json = client.post(ORDERS, content=b"{", headers={"Content-Type": "application/json"})
         no_type = client.post(ORDERS, content=b"{")
     assert [too_big.status_code, no_json.status_code, no_type.status_code] == [401] * 3
+
+
+def test_a_body_that_follows_an_offer_to_upgrade_is_read(narrow_service: Service) -> None:
+    """Java's client makes such an offer with its first request."""
+    body = json.dumps(order_draft())
+    offer = {
+        **sign_in(narrow_service),
+        "Connection": "Upgrade, HTTP2-Settings",
+        "Upgrade": "h2c",
+        "HTTP2-Settings": "AAMA",
+        "Content-Length": str(len(body)),
+    }
+    with unfinished_post(narrow_service, offer) as connection:
+        connection.sendall(body.encode())
+        response = HTTPResponse(connection)
+        response.begin()
+        assert response.status == 201
+
+
+@pytest.mark.parametrize("rest", [b"0\r\nX: %s", b"1;%s"], ids=["trailers", "extensions"])
+def test_what_surrounds_the_chunks_of_a_body_is_bounded(
+    narrow_service: Service, narrow_client: httpx2.Client, rest: bytes
+) -> None:
+    token = narrow_client.headers["Authorization"]
+    chunked = {"Authorization": token, "Content-Length": "", "Transfer-Encoding": "chunked"}
+    with unfinished_post(narrow_service, chunked) as connection:
+        connection.sendall(rest % (b"x" * 200_000))
+        assert answer(connection) == (400, "MALFORMED_REQUEST")
 
 
 def test_a_request_over_its_time_is_cancelled(

@@ -6,9 +6,10 @@ httptools itself refuses repeated or malformed `Content-Length`, `Content-Length
 """
 
 import json
-import logging
 from typing import Any
+from urllib.parse import urlsplit
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -21,21 +22,18 @@ log = structlog.get_logger()
 
 _MAX_HEAD_BYTES = 65_536
 _LINGER_SECONDS = 1.0
-_HEADERS = security_headers(hsts=False)
-
-# Uvicorn's warnings about broken requests say less than the line written here.
-_uvicorn_log = logging.getLogger("uvicorn.error.protocol")
-_uvicorn_log.setLevel(logging.ERROR)
+_UPGRADE_HEADERS = (b"connection", b"http2-settings", b"upgrade")
 
 
 class ServiceProtocol(HttpToolsProtocol):
     """One connection."""
 
+    _security_headers = security_headers(hsts=False)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.logger = _uvicorn_log
-        self._in_head = False
-        self._head_bytes = 0
+        # What was received since the request began or since its body last grew.
+        self._idle_bytes = 0
         self._refused = False
         # Since when the client owes the rest of a request, if it does.
         self._owed_since: float | None = self.loop.time()
@@ -56,38 +54,75 @@ class ServiceProtocol(HttpToolsProtocol):
             return
         if self._owed_since is None:
             self._owed_since = self.loop.time()
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > _MAX_HEAD_BYTES and not self._refused:
+        self._unset_keepalive_if_required()
+        self._idle_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline_upgrade(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        # A head, an extension of a chunk, or trailers.
+        if self._idle_bytes > _MAX_HEAD_BYTES and not self._refused:
             self.send_400_response("The request head is too large")
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 as if none had been offered, as RFC 9110 section 7.8 allows.
+
+        The parser takes what follows for another protocol, the body too, so that another one
+        starts from the head that came in.
+        """
+        version = self.parser.get_http_version().encode()
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
+        for name, value in self.headers:
+            if name not in _UPGRADE_HEADERS:
+                head += [name, b": ", value, b"\r\n"]
+            elif name == b"connection" and b"close" in value.lower():
+                head.append(b"connection: close\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"".join([*head, b"\r\n", rest]))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
         self._owed_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        if self.parser.get_method() == b"CONNECT":
+            raise ValueError
+        if self.parser.should_upgrade():
+            return
         # Counted exactly only where what was received could be too much.
-        if self._head_bytes > _MAX_HEAD_BYTES:
+        if self._idle_bytes > _MAX_HEAD_BYTES:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > _MAX_HEAD_BYTES:
                 raise ValueError
         version = self.parser.get_http_version()
-        encoding = dict(self.headers).get(b"transfer-encoding")
+        fields = dict(self.headers)
+        encoding = fields.get(b"transfer-encoding")
         if version not in {"1.0", "1.1"} or (
             encoding is not None and (encoding.lower() != b"chunked" or version == "1.0")
         ):
             raise ValueError
+        # Of a target with a host of its own (RFC 9112 section 3.2.2), both must say the same.
+        host = fields.get(b"host", b"").lower()
+        if not self.url.startswith((b"/", b"*")) and urlsplit(self.url).netloc.lower() != host:
+            raise ValueError
         super().on_headers_complete()
-        if not self.parser.should_upgrade():
-            # Trailers come as headers do, and must not join those that were already judged.
-            self.headers = []
+        self._idle_bytes = 0
+        # Trailers come as headers do, and must not join those that were already judged.
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._idle_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._owed_since = None
-        self._head_bytes = 0
+        self._idle_bytes = 0
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP in the error shape, and end the connection."""
@@ -98,7 +133,7 @@ class ServiceProtocol(HttpToolsProtocol):
         body = json.dumps(error_body(error, request_id)).encode()
         headers = [
             *self.server_state.default_headers,
-            *_HEADERS,
+            *self._security_headers,
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
@@ -115,3 +150,9 @@ class ServiceProtocol(HttpToolsProtocol):
             # The application was given the head: what it may still answer has nowhere to go.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+
+class SecureServiceProtocol(ServiceProtocol):
+    """One connection of a service that is reached over TLS."""
+
+    _security_headers = security_headers(hsts=True)

@@ -16,14 +16,16 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.http.protocol import ServiceProtocol
+from app.http.protocol import SecureServiceProtocol, ServiceProtocol
 from app.http.settings import HttpSettings
 from app.platform import telemetry
+from app.platform.configuration import ConfigurationError
 from app.platform.health import Health
 from app.platform.metrics import event_loop_lag
 
 log = structlog.get_logger()
 
+_BACKLOG = 2048
 _LAG_SAMPLE_SECONDS = 0.5
 _TICKS_A_SWEEP = 10
 
@@ -62,21 +64,26 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def run_server(app: ASGIApp, settings: HttpSettings, *, health: Health) -> None:
+def run_server(
+    app: ASGIApp, settings: HttpSettings, *, health: Health, production: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT; returns once the application has shut down.
 
     The first signal makes the service not ready at once; after the drain delay no connection is
     taken any more, requests in progress get the grace period, then they are cancelled, and the
     application's lifespan ends. A second signal ends the process on the spot.
+
+    Raises `ConfigurationError` where it cannot listen.
     """
-    server = _server(app, settings)
+    server = _server(app, settings, production=production)
+    listeners = _listen(settings)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop, number)
         async with _lag_sampled():
-            await server.serve()
+            await server.serve(listeners)
 
     def stop(number: signal.Signals) -> None:
         if health.draining:
@@ -98,11 +105,17 @@ def run_server(app: ASGIApp, settings: HttpSettings, *, health: Health) -> None:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, settings: HttpSettings) -> AsyncIterator[None]:
-    """Serve inside of a process that has a life of its own, such as the worker's."""
-    server = _server(app, settings)
+async def serving(
+    app: ASGIApp, settings: HttpSettings, *, production: bool = False
+) -> AsyncIterator[None]:
+    """Serve inside of a process that has a life of its own, such as the worker's.
+
+    Raises `ConfigurationError` where it cannot listen.
+    """
+    server = _server(app, settings, production=production)
+    listeners = _listen(settings)
     async with _lag_sampled():
-        running = asyncio.create_task(server.serve())
+        running = asyncio.create_task(server.serve(listeners))
         try:
             await server.listening.wait()
             yield
@@ -111,13 +124,25 @@ async def serving(app: ASGIApp, settings: HttpSettings) -> AsyncIterator[None]:
             await running
 
 
-def _server(app: ASGIApp, settings: HttpSettings) -> _Server:
+def _listen(settings: HttpSettings) -> list[socket.socket]:
+    host, port = settings.host, settings.port
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return [
+            socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+            for family, _, _, _, address in found
+        ]
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        fault = f"PORT: cannot listen on {host}:{port}: {reason}"
+        raise ConfigurationError([fault]) from None
+
+
+def _server(app: ASGIApp, settings: HttpSettings, *, production: bool) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
-            http=ServiceProtocol,
+            http=SecureServiceProtocol if production else ServiceProtocol,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -9,4 +9,5 @@ from app.transport.app import create_app
 def serve(settings: Settings) -> None:
     """Serve until a signal ends the process."""
     service = build_service(settings)
-    run_server(create_app(service), settings.http, health=service.health)
+    app = create_app(service)
+    run_server(app, settings.http, health=service.health, production=settings.production)

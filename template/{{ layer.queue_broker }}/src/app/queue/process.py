@@ -43,5 +43,7 @@ async def _work(service: Service) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
-    async with service.running(), serving(operations_app(service), service.settings.http):
+    settings = service.settings
+    side_port = serving(operations_app(service), settings.http, production=settings.production)
+    async with service.running(), side_port:
         await Worker(service.queue).run(stop)
