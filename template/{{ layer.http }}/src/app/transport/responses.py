@@ -48,7 +48,7 @@ RATE_LIMIT_HEADERS = {
     "X-RateLimit-Remaining": _header("Requests left", **_COUNT),
     "X-RateLimit-Reset": _header("Seconds until the window is whole", **_COUNT),
 }
-CHALLENGE = _header("What to send (RFC 6750)", type="string", maxLength=256)
+CHALLENGE = _header("The challenge (RFC 6750)", type="string", maxLength=256)
 RETRY_AFTER = _header("Seconds to wait", **_COUNT)
 
 _ANY_OPERATION = (400, 406, 429, 500, 503)
@@ -65,9 +65,7 @@ def _error_response(status: int) -> dict[str, Any]:
     kinds = {code.name: code.value for code in ErrorCode if code.value.http_status == status}
     headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID, **RATE_LIMIT_HEADERS}
     if status == 401:
-        headers["WWW-Authenticate"] = _header(
-            "The challenge (RFC 6750)", type="string", maxLength=256
-        )
+        headers["WWW-Authenticate"] = CHALLENGE
     if status in {429, 503}:
         headers["Retry-After"] = RETRY_AFTER
     return {
