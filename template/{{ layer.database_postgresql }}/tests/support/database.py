@@ -13,6 +13,11 @@ from app.db import UnitOfWork
 
 # Runs until it is stopped, and would take half a minute.
 SLOW = "SELECT pg_sleep(30)"
+# What changes or deletes audit events other than by UPDATE and DELETE.
+TAMPERING = (
+    "TRUNCATE audit_events CASCADE",
+    "INSERT INTO audit_events SELECT * FROM audit_events ON CONFLICT (id) DO UPDATE SET actor = ''",
+)
 
 
 @contextmanager

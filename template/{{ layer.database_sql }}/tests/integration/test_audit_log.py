@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from anyio import to_thread
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 from typer.testing import CliRunner
 
 from app.auth.principal import Principal, Role
@@ -16,6 +16,7 @@ from app.db.audit import AuditFilters, AuditLog, audit_events
 from app.platform.audit import AuditEvent, audit
 from app.platform.context import RequestContext, reset_context, set_context
 from app.platform.ids import new_uuid
+from tests.support.database import TAMPERING
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +134,16 @@ async def test_no_event_can_be_changed(database: Database) -> None:
     assert await find(database, object=target) == events[::-1]
 
 
+@pytest.mark.parametrize("sql", TAMPERING)
+async def test_no_event_can_be_got_rid_of_in_another_way(database: Database, sql: str) -> None:
+    target = f"orders/{uuid4()}"
+    events = await add(database, target, timedelta(0))
+    with pytest.raises(Exception, match="append-only"):
+        async with database.unit_of_work() as work:
+            await work.connection.execute(text(sql))
+    assert await find(database, object=target) == events
+
+
 async def test_only_old_events_can_be_deleted(database: Database) -> None:
     target = f"orders/{uuid4()}"
     old = timedelta(days=90, minutes=1)
@@ -154,14 +165,18 @@ async def test_the_command_prunes(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", environment["DATABASE_URL"])
     target = f"orders/{uuid4()}"
-    [kept] = await add(database, target, timedelta(days=100))
-    await add(database, target, timedelta(days=400))
-    # In a thread, as the command has an event loop of its own.
-    done = await to_thread.run_sync(
-        CliRunner().invoke, cli, ["audit", "prune", "--older-than-days", "365"]
-    )
-    assert done.stdout.startswith("Deleted ")
-    assert await find(database, object=target) == [kept]
+    for days in (89, 100, 400):
+        await add(database, target, timedelta(days=days))
+
+    async def prune(*options: str) -> list[int]:
+        # In a thread, as the command has an event loop of its own.
+        done = await to_thread.run_sync(CliRunner().invoke, cli, ["audit", "prune", *options])
+        assert done.stdout.startswith("Deleted ")
+        left = await find(database, object=target)
+        return sorted((datetime.now(UTC) - event.occurred_at).days for event in left)
+
+    assert await prune("--older-than-days", "365") == [89, 100]
+    assert await prune() == [89]
 
 
 def test_the_command_refuses_to_prune_what_is_to_be_kept() -> None:

@@ -13,6 +13,13 @@ SLOW = """
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)
     SELECT count(*) FROM n
 """
+# What changes or deletes audit events other than by UPDATE and DELETE.
+TAMPERING = (
+    "REPLACE INTO audit_events SELECT * FROM audit_events",
+    "UPDATE OR REPLACE audit_events SET id = (SELECT min(id) FROM audit_events)",
+    "INSERT INTO audit_events SELECT * FROM audit_events WHERE true"
+    " ON CONFLICT (id) DO UPDATE SET actor = ''",
+)
 
 
 @contextmanager
