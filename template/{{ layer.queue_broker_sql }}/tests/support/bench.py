@@ -93,3 +93,12 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
     while not await condition():
         assert asyncio.get_running_loop().time() < limit, "it has not happened in time"
         await asyncio.sleep(0.01)
+
+
+def done(bench: Bench, state: str = "done") -> Callable[[], Awaitable[bool]]:
+    """The condition that every message is in the state."""
+
+    async def all_in_state() -> bool:
+        return await bench.states() == {state}
+
+    return all_in_state
