@@ -44,7 +44,7 @@ def _check(project: Path, log: IO[str]) -> Findings:
         *("--fail-severity", "error", "--display-only-failures"),
         PATH=_path(),
     )
-    execute(project, log, "make", "fuzz", FUZZ_EXAMPLES="50")
+    execute(project, log, "make", "fuzz", FUZZ_EXAMPLES="50", FUZZ_SEED="1")
     return Findings(tests=1)
 
 
