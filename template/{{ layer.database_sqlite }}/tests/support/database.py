@@ -17,7 +17,7 @@ SLOW = """
 TAMPERING = (
     "REPLACE INTO audit_events SELECT * FROM audit_events",
     "UPDATE OR REPLACE audit_events SET id = (SELECT min(id) FROM audit_events)",
-    "INSERT INTO audit_events SELECT * FROM audit_events WHERE 1 ON CONFLICT DO UPDATE SET actor = 1",
+    "INSERT INTO audit_events SELECT * FROM audit_events WHERE 1 ON CONFLICT DO UPDATE SET id = 1",
 )
 
 
