@@ -1,4 +1,4 @@
-"""Settings of authentication with own access tokens."""
+"""Settings of access tokens, sessions and passwords."""
 
 from collections.abc import Iterator
 from typing import Annotated

@@ -24,7 +24,7 @@ class HttpSettings(SettingsGroup):
     `trusted_proxies` are the networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     `http_drain_delay_seconds` is how long the server still takes requests after SIGTERM, already
     not ready, so that load balancers notice; then `http_grace_period_seconds` starts to run.
-    `http_keep_alive_seconds` is to be longer than the idle time-out of the load balancer.
+    `http_keep_alive_seconds` must be longer than the idle time-out of the load balancer.
     """
 
     host: str = "127.0.0.1"
