@@ -51,7 +51,7 @@ class ErrorCode(Enum):
         "UNAUTHENTICATED",
         False,
         "Valid credentials are required",
-        "Send credentials as the security notes describe.",
+        "Send credentials as the documentation describes.",
     )
     TOKEN_EXPIRED = Kind(
         401,
@@ -79,7 +79,7 @@ class ErrorCode(Enum):
         "NOT_FOUND",
         False,
         "The resource does not exist",
-        "Check the path and the id; what belongs to somebody else answers alike.",
+        "Check the path and the id; what belongs to somebody else is not found either.",
     )
     METHOD_NOT_ALLOWED = Kind(
         405,
@@ -100,7 +100,7 @@ class ErrorCode(Enum):
         "ABORTED",
         False,
         "The request conflicts with the current state",
-        "Read the resource again and decide anew.",
+        "Read the resource again, then decide what to do.",
     )
     INVALID_STATE = Kind(
         409,

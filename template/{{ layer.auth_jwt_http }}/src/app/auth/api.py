@@ -41,7 +41,7 @@ public_router = APIRouter(tags=["auth"], route_class=AccessRoute)
 async def register(
     body: Registration, key: IdempotencyKeyDep, request: ApiRequest, response: Response
 ) -> RegistrationOut:
-    """Make an account, to log in with at once.
+    """Create an account, which can log in at once.
 
     An address that has an account already keeps its password, and the answer is the same, so that
     nobody learns who has an account. The first account is a member like any other.

@@ -63,7 +63,7 @@ async def create_order(
     request: ApiRequest,
     response: Response,
 ) -> OrderOut:
-    """Make a draft order."""
+    """Create a draft order."""
     outcome = await request.service.orders.create(request.principal, body.to_model(), key)
     response.headers["Location"] = public_path(f"{request.url.path}/{outcome.order.id}")
     return _outcome(response, outcome)
