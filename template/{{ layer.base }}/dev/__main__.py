@@ -57,7 +57,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             case "env":
                 return _print_environment(environment)
             case name:
-                return _execute([*BACKGROUND[name]], _beside(environment, port))
+                return _execute([*BACKGROUND[name]], _beside(environment, port + 1))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

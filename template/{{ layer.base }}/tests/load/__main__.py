@@ -17,7 +17,8 @@ from typing import Any
 from dev.environment import PROJECT, provided
 from dev.processes import Place
 from tests.support.accounts import sign_in
-from tests.support.service import WIDE_LIMITS, inherited, run_command, running_service
+from tests.support.servers import WIDE_LIMITS, inherited
+from tests.support.service import run_command, running_service
 
 COLUMNS = "{:<18}{:>9}{:>8}{:>9}{:>9}{:>9}{:>9}".format
 
@@ -41,15 +42,19 @@ def main() -> int:
     users, seconds = os.environ.get("LOAD_USERS", "50"), os.environ.get("LOAD_SECONDS", "15")
     with tempfile.TemporaryDirectory() as folder, target(Path(folder)) as (url, accounts):
         command = [
-            *(sys.executable, "-m", "locust", "--headless", "--only-summary", "--json"),
+            *(sys.executable, "-m", "locust", "--headless", "--json"),
             *("--locustfile", "tests/load/locustfile.py", "--host", url, "--loglevel", "ERROR"),
             *("--users", users, "--spawn-rate", users, "--run-time", f"{seconds}s"),
         ]
         environment = {**os.environ, "LOAD_ACCOUNTS": json.dumps(accounts)}
         done = subprocess.run(
-            command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True, check=False
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
         )
-    rows = json.loads(done.stdout)
+    try:
+        rows = json.loads(done.stdout)
+    except ValueError:
+        print(done.stderr, file=sys.stderr)
+        return 2
     print(COLUMNS("", "requests", "RPS", "p50 ms", "p95 ms", "p99 ms", "errors"))
     for row in rows:
         _print_row(row["name"], [row])
