@@ -97,6 +97,8 @@ def test_secrets_and_personal_data_are_taken_out() -> None:
         "url": f"postgresql://app:{secret}@db/orders?password={secret}",
         "email": "alice@example.com",
         "who": ["mail alice@example.com"],
+        "path": "/users/alice%40example.com",
+        "form": f"grant_type=refresh_token&refresh_token={secret}&client_secret={secret}",
         "error": ValueError(f"token: {secret}"),
     }
     code = f"""
