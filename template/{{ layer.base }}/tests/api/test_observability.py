@@ -14,7 +14,7 @@ TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 def logged(service: Service, **wanted: object) -> list[dict[str, Any]]:
     """The events with the fields, given a moment to be written."""
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 20
     while not (events := service.logs(**wanted)) and time.monotonic() < deadline:
         time.sleep(0.02)
     return events
@@ -62,7 +62,7 @@ def test_what_a_client_sends_cannot_forge_a_line(service: Service) -> None:
     with service.client() as client:
         client.get(f"/{marker}%0d%0a%7b%22event%22:%22forged%22%7d%1b[2J")
         client.get(f"/{marker}/\N{RIGHT-TO-LEFT OVERRIDE}")
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 20
     while service.output().count(marker) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     lines = [line for line in service.output().splitlines() if marker in line]

@@ -99,7 +99,7 @@ def calls_about(order_id: UUID, receiver: Receiver) -> list[Call]:
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < limit, "it has not happened in time"
         time.sleep(0.02)

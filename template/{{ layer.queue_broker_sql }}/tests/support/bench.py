@@ -87,7 +87,7 @@ async def working(*queues: Queue) -> AsyncIterator[None]:
             await queue.aclose()
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     """Wait until the condition holds."""
     limit = asyncio.get_running_loop().time() + seconds
     while not await condition():
