@@ -1,19 +1,32 @@
 """The suite is a black box: it runs the service as a process, on real servers."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import gc
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from dev.environment import provided
-from dev.processes import Place, guard
-from tests.support.service import WIDE_LIMITS, Service, inherited, run_command, running_service
+from tests.support.servers import SharedServers, scratch_folder, shared_variables, started
 
-TEST_SETTINGS = {"APP_ENV": "test", "LOG_FORMAT": "json", **WIDE_LIMITS}
 FIXTURES = Path(__file__).with_name("fixtures")
-pytest_plugins = [f"tests.fixtures.{file.stem}" for file in sorted(FIXTURES.glob("*.py"))]
+
+# Imports and collection leave no garbage, and looking for it would be a quarter of their time.
+gc.disable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures, but not into the process that only hands out the tests to others."""
+    if config.getoption("dist", "no") != "no":
+        config.pluginmanager.register(SharedServers())
+        return
+    for file in sorted(FIXTURES.glob("*.py")):
+        config.pluginmanager.import_plugin(f"tests.fixtures.{file.stem}")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -23,33 +36,25 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
-    """A folder of this test run, removed also when the run is killed."""
-    with tempfile.TemporaryDirectory(prefix="app-tests-", ignore_cleanup_errors=True) as folder:
-        guard().remove(Path(folder))
-        yield Path(folder)
+    """A folder of this process of the test run, removed also when it is killed."""
+    with scratch_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
-def environment(scratch: Path) -> Iterator[dict[str, str]]:
-    """The variables of a service with a migrated database, on servers of this test run."""
-    with provided(Place(scratch, durable=False), {**inherited(), **TEST_SETTINGS}) as values:
-        run_command("migrate", "upgrade", env=values)
+def servers(request: pytest.FixtureRequest, scratch: Path) -> Iterator[dict[str, str]]:
+    """The variables of a service on the servers of this test run, which its processes share."""
+    shared = shared_variables(request.config)
+    if shared is not None:
+        yield shared
+        return
+    with started(scratch) as values:
         yield values
 
 
 @pytest.fixture(scope="session")
-def service(environment: dict[str, str], scratch: Path) -> Iterator[Service]:
-    """The running service that tests share; its limits are wide."""
-    with running_service(environment, scratch) as running:
-        yield running
-
-
-@pytest.fixture
-def start_service(environment: dict[str, str], scratch: Path) -> Iterator[Callable[..., Service]]:
-    """Start a service of the test's own, with the given variables changed; None unsets one."""
-    with ExitStack() as running:
-
-        def start(**changes: str | None) -> Service:
-            return running.enter_context(running_service(environment, scratch, changes=changes))
-
-        yield start
+def environment(servers: dict[str, str], database_url: str) -> dict[str, str]:
+    """The variables of a service that shares no data with other processes of the test run."""
+    name = f"test-{uuid4().hex[:8]}"
+    own = {"DATABASE_URL": database_url, "CACHE_KEY_PREFIX": f"{name}:", "QUEUE_NAME": name}
+    return {**servers, **own}

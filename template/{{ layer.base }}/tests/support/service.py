@@ -1,7 +1,6 @@
 """Running the service and its commands as processes."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -20,14 +19,6 @@ from dev.processes import free_port, spawn, stop
 
 APP = SCRIPTS / "app"
 START_SECONDS = 20
-UNLIMITED = "1000000/minute"
-WIDE_LIMITS = {
-    "RATE_LIMIT_PRINCIPAL": UNLIMITED,
-    "RATE_LIMIT_ADDRESS": UNLIMITED,
-    "RATE_LIMIT_GLOBAL": UNLIMITED,
-    "RATE_LIMIT_LOGIN_ACCOUNT": UNLIMITED,
-    "RATE_LIMIT_LOGIN_ADDRESS": UNLIMITED,
-}
 
 
 @dataclass(frozen=True)
@@ -140,9 +131,3 @@ def run_command(
     if check and done.returncode:
         raise AssertionError(f"`app {' '.join(arguments)}`: {done.stdout}\n{done.stderr}")
     return done
-
-
-def inherited() -> dict[str, str]:
-    """What a test passes on of its own environment: no setting of the service but URLs."""
-    kept = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "PATH", "HOME", "LANG", "TMPDIR")
-    return {name: os.environ[name] for name in kept if os.environ.get(name)}
