@@ -2,20 +2,22 @@
 
 import sys
 
+import structlog
 import typer
 
 from app.auth import cli as auth
 from app.db import cli as db
-from app.errors import AppError
+from app.errors import AppError, ErrorCode
 from app.platform import audit_cli as audit
 from app.platform.configuration import ConfigurationError
-from app.platform.logging import configure_logging
+from app.platform.logging import configure_command_logging, configure_logging
 from app.platform.telemetry import configure_tracing
 from app.queue import cli as queue
 from app.settings import Settings
 from app.transport import cli as transport
 from app.transport.server import serve as serve_transport
 
+log = structlog.get_logger()
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 config = typer.Typer(no_args_is_help=True, help="Look at the configuration.")
 cli.add_typer(config, name="config")
@@ -42,7 +44,8 @@ def check() -> None:
 
 
 def main() -> None:
-    """Run the command line; faults of configuration and refusals are one line each."""
+    """Run the command line; each fault is one line, and a log where the command keeps one."""
+    configure_command_logging()
     try:
         cli()
     except ConfigurationError as error:
@@ -50,5 +53,9 @@ def main() -> None:
             typer.echo(f"error: {fault}", err=True)
         sys.exit(2)
     except AppError as error:
-        typer.echo(f"error: {error.message}", err=True)
+        cause = f" ({error.__cause__})" if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE else ""
+        typer.echo(f"error: {error.message}{cause}", err=True)
+        sys.exit(1)
+    except Exception:
+        log.exception("unhandled exception")
         sys.exit(1)

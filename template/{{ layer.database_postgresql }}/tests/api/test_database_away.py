@@ -10,7 +10,7 @@ import pytest
 from tests.support.accounts import sign_in
 from tests.support.link import Link, linked
 from tests.support.paths import path
-from tests.support.service import Service, running_service, seconds_until
+from tests.support.service import Service, run_command, running_service, seconds_until
 
 ORDERS = path("/orders")
 
@@ -67,3 +67,16 @@ def test_the_service_lives_without_its_database_and_finds_it_again(
             assert seconds_until(200, client, "/health/ready") < 5
             assert seconds_until(200, client, ORDERS) < 5
         assert not far_service.logs(status=500)
+
+
+def test_a_command_that_cannot_reach_the_database_fails_in_one_line(
+    environment: dict[str, str], link: Link
+) -> None:
+    url = f"postgresql://app:secret@127.0.0.1:{link.port}/app"
+    variables = {**environment, "DATABASE_URL": url}
+    for command in (("audit", "prune"), ("migrate", "current")):
+        done = run_command(*command, env=variables, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+        assert "secret" not in done.stderr

@@ -81,6 +81,21 @@ def configure_logging(settings: LogSettings, environment: Environment) -> None:
     logging.captureWarnings(capture=True)
 
 
+def configure_command_logging() -> None:
+    """Leave the output to the command: an error is one line on stderr, and the rest is dropped."""
+    structlog.configure(
+        processors=[_one_line],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _one_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
+    error = sys.exception() if event.get("exc_info") else None
+    reason = "" if error is None else f": {type(error).__name__}: {error}".partition("\n")[0]
+    return f"error: {event['event']}{reason}"
+
+
 class _ToStructlog(logging.Handler):
     """Hands the records of the standard library on."""
 
