@@ -2,12 +2,10 @@
 
 import os
 import subprocess
-import tempfile
-from pathlib import Path
 
 from dev import api
-from dev.environment import PROJECT, SCRIPTS, configured, provided
-from dev.processes import DevelopmentError, Place
+from dev.environment import PROJECT, SCRIPTS
+from dev.processes import DevelopmentError
 
 CONTRACT = PROJECT / api.CONTRACT
 ACCEPTED = PROJECT / "docs" / "accepted-breaks.txt"
@@ -46,13 +44,7 @@ def check() -> None:
 
 def _export() -> str:
     command = [str(SCRIPTS / "app"), *api.EXPORT]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        provided(Place(Path(folder), durable=False), {**configured(), "APP_ENV": "test"}) as env,
-    ):
-        done = subprocess.run(
-            command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False
-        )
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DevelopmentError(f"`app {' '.join(api.EXPORT)}` fails:\n{done.stderr}")
     return done.stdout

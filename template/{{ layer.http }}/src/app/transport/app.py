@@ -37,5 +37,5 @@ def create_app(service: Service) -> FastAPI:
     app.router.route_class = AccessRoute
     app.state.service = service
     install_error_handlers(app)
-    include_routes(app)
+    include_routes(app, with_docs=service.settings.serves_docs)
     return app

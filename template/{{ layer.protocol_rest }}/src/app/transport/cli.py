@@ -3,11 +3,10 @@
 import json
 
 import typer
+from fastapi import FastAPI
 
-from app.bootstrap import build_service
-from app.settings import Settings
-from app.transport.app import create_app
 from app.transport.docs import openapi
+from app.transport.routes import include_routes
 
 
 def register(cli: typer.Typer) -> None:
@@ -16,5 +15,6 @@ def register(cli: typer.Typer) -> None:
     @cli.command("openapi")
     def export_openapi() -> None:
         """Print the OpenAPI document."""
-        app = create_app(build_service(Settings.load()))
+        app = FastAPI()
+        include_routes(app, with_docs=False)
         typer.echo(json.dumps(openapi(app), indent=2, ensure_ascii=False))

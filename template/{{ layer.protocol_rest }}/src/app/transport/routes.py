@@ -4,7 +4,6 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from app.auth import api as auth
-from app.bootstrap import Service
 from app.features.audit import api as audit
 from app.features.orders import api as orders
 from app.transport import docs
@@ -27,12 +26,11 @@ def protocol_middleware() -> list[Middleware]:
     return [Middleware(VersionMiddleware, versions=VERSIONS)]
 
 
-def include_routes(app: FastAPI) -> None:
+def include_routes(app: FastAPI, *, with_docs: bool) -> None:
     """Mount every version's routers under its internal prefix, and the unversioned ones."""
     for version, routers in VERSIONED.items():
         for router in routers:
             app.include_router(router, prefix=f"/{version}")
     app.include_router(auth.public_router)
-    service: Service = app.state.service
-    if service.settings.serves_docs:
+    if with_docs:
         docs.install(app)
