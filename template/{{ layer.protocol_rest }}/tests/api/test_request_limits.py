@@ -1,5 +1,6 @@
 """How big, how long and how many requests may be, and how JSON must be written."""
 
+import gzip
 import json
 import signal
 import socket
@@ -179,6 +180,14 @@ def test_a_body_of_another_media_type_is_refused(
     response = narrow_client.post(ORDERS, content=body, headers={"Content-Type": media_type})
     assert response.status_code == 415
     assert response.json()["error"]["code"] == "UNSUPPORTED_MEDIA_TYPE"
+
+
+def test_a_compressed_body_is_refused(narrow_client: httpx2.Client) -> None:
+    body = gzip.compress(json.dumps(order_draft()).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = narrow_client.post(ORDERS, content=body, headers=headers)
+    assert response.status_code == 415
+    assert response.headers["Accept-Encoding"] == "identity"
 
 
 def test_a_wrong_method_is_told_those_of_all_routes_of_the_path(

@@ -26,7 +26,8 @@ def parse_json(body: bytes) -> Any:
         raise _malformed("The body is not UTF-8") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
-        raise _malformed(f"The body is not JSON: {error.msg} at {where}") from None
+        what = error.msg.removesuffix(" at")
+        raise _malformed(f"The body is not JSON: {what} at {where}") from None
     except RecursionError:
         raise _too_deep() from None
     # What follows looks at the whole value, so only where the text gives reason to.

@@ -79,16 +79,20 @@ class AccessRoute(APIRoute):
             if accepted and _media_type(request) not in accepted:
                 headers = {"Accept": ", ".join(accepted)}
                 raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, headers=headers)
+            if accepted and request.headers.get("content-encoding", "identity") != "identity":
+                message = "The body must not be compressed"
+                headers = {"Accept-Encoding": "identity"}
+                raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, message, headers=headers)
             return await handle(ApiRequest(request.scope, request.receive))
 
         return authorize
 
     def _media_types(self) -> tuple[str, ...]:
-        if self.body_field is None:
-            return ()
         declared = (self.openapi_extra or {}).get("requestBody", {}).get("content")
         if declared:
             return tuple(declared)
+        if self.body_field is None:
+            return ()
         return (getattr(self.body_field.field_info, "media_type", "application/json"),)
 
 
