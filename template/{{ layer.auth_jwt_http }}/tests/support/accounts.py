@@ -5,6 +5,8 @@ from uuid import uuid4
 from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service, run_command
 
+# What production asks for beside the keys, and what no provider of development sets.
+PRODUCTION_SETTINGS = {"JWT_ISSUER": "https://api.example.com", "JWT_AUDIENCE": "api"}
 PASSWORD = "violet-otter-cabin-4821"
 _accounts: dict[tuple[str, str], str] = {}
 

@@ -1,0 +1,136 @@
+"""What is different in production: it starts with proper settings only, and says little."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.accounts import PRODUCTION_SETTINGS, sign_in
+from tests.support.database import empty_database
+from tests.support.orders import order_draft
+from tests.support.paths import path
+from tests.support.raw import exchange
+from tests.support.service import Service, run_command, running_service
+
+ORDERS = path("/orders")
+HSTS = "max-age=63072000; includeSubDomains"
+# Names of what the service is made of, its files and its language.
+REVEALING = re.compile(
+    r"traceback|\.py|/src/|select |insert |relation|table|sqlite|postgres|asyncpg|sqlalchemy"
+    r"|redis|pydantic|starlette|fastapi|uvicorn|python",
+    re.IGNORECASE,
+)
+
+
+def deployed(url: str) -> str:
+    """The URL of a test's server as one of production, which has a password and no mark."""
+    return re.sub(r"//(\w+)@", rf"//\1:{secrets.token_hex()}@", url.partition("?")[0])
+
+
+@pytest.fixture(scope="module")
+def settings(environment: dict[str, str]) -> dict[str, str]:
+    urls = {name: deployed(url) for name, url in environment.items() if name.endswith("_URL")}
+    return {
+        **urls,
+        **PRODUCTION_SETTINGS,
+        "APP_ENV": "production",
+        "ALLOWED_HOSTS": "api.example.com,127.0.0.1",
+    }
+
+
+@pytest.fixture(scope="module")
+def production(
+    environment: dict[str, str], scratch: Path, settings: dict[str, str]
+) -> Iterator[Service]:
+    with running_service(environment, scratch, changes=settings) as service:
+        yield service
+
+
+def test_every_response_demands_https(production: Service) -> None:
+    with production.client(headers=sign_in(production)) as client:
+        answers = [
+            client.post(ORDERS, json=order_draft()),
+            client.get("/health/live"),
+            client.get("/nowhere"),
+            client.delete(ORDERS),
+        ]
+    assert [answer.status_code for answer in answers] == [201, 200, 404, 405]
+    assert {answer.headers["Strict-Transport-Security"] for answer in answers} == {HSTS}
+    malformed = exchange(production, b"GET / HTTP/1.1\nHost: api.example.com\n\n")
+    assert (malformed.status, malformed.headers["strict-transport-security"]) == (400, HSTS)
+
+
+def test_documentation_is_off(production: Service) -> None:
+    with production.client() as client:
+        for address in ("/docs", "/openapi.json", "/redoc"):
+            assert client.get(address, headers={"Accept": "*/*"}).status_code == 404
+
+
+def assert_reveals_nothing(response: httpx2.Response) -> None:
+    assert not REVEALING.search(f"{response.text} {response.headers}")
+
+
+def test_no_refusal_tells_what_the_service_is_made_of(production: Service) -> None:
+    json = {"Content-Type": "application/json"}
+    with production.client(headers=sign_in(production)) as client:
+        answers = [
+            client.get(ORDERS, headers={"Authorization": "Bearer x.y.z"}),
+            client.get("/nowhere"),
+            client.put(ORDERS),
+            client.post(ORDERS, content=b"{", headers=json),
+            client.post(ORDERS, content=b"x" * 2_000_000, headers=json),
+            client.post(ORDERS, content=b"x"),
+            client.post(ORDERS, json={"lines": [{"quantity": "x"}]}),
+            client.get(f"{ORDERS}/x"),
+        ]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [401, 404, 405, 400, 413, 415, 422, 422]
+    for answer in answers:
+        assert_reveals_nothing(answer)
+
+
+def test_a_failure_is_told_to_the_log_alone(
+    environment: dict[str, str], scratch: Path, settings: dict[str, str], production: Service
+) -> None:
+    """A database without tables stands for what nobody has thought of."""
+    with (
+        empty_database(environment["DATABASE_URL"]) as url,
+        running_service(
+            environment, scratch, changes={**settings, "DATABASE_URL": deployed(url)}
+        ) as broken,
+        broken.client(headers=sign_in(production)) as client,
+    ):
+        response = client.get(ORDERS)
+        assert response.status_code == 500
+        assert_reveals_nothing(response)
+        error = response.json()["error"]
+        assert (error["code"], error["details"]) == ("INTERNAL_ERROR", [])
+        (event,) = broken.logs(request_id=error["request_id"], level="error")
+        assert "Traceback" in event["exception"]
+
+
+def test_weak_settings_are_refused_all_at_once(environment: dict[str, str]) -> None:
+    weak = {
+        "APP_ENV": "production",
+        "CORS_ALLOW_CREDENTIALS": "true",
+        "CORS_ORIGINS": "*",
+        "CURSOR_SIGNING_KEY": "hunter2-" * 4,
+        "HTTP_DEBUG": "true",
+        "PORT": "hunter2",
+        "WEBHOOK_URL": "https://receiver.example",
+    }
+    embedded = {name for name, value in environment.items() if value.endswith("=embedded")}
+    missing = {"ALLOWED_HOSTS", *PRODUCTION_SETTINGS}
+    for command in (("config", "check"), ("serve",)):
+        done = run_command(*command, env={**environment, **weak}, check=False)
+        assert done.returncode == 2
+        lines = done.stderr.splitlines()
+        assert all(re.match(r"error: [A-Z_]+: \S", line) for line in lines)
+        named = {line.split(":")[1].strip() for line in lines}
+        assert named >= (weak.keys() - {"APP_ENV", "CORS_ALLOW_CREDENTIALS"}) | missing | embedded
+        assert len(named) == len(lines)
+        assert "hunter2" not in done.stderr
+        assert done.stdout == ""
