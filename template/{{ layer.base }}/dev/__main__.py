@@ -47,8 +47,9 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "errors":
         error_catalogue.rewrite()
         return 0
-    with provided(Place(DATA, durable=True), configured()) as environment:
-        port = int(environment.get("PORT", "8000"))
+    known = configured()
+    port = _port(known)
+    with provided(Place(DATA, durable=True), known) as environment:
         match arguments.command:
             case "run":
                 return _run(environment, port)
@@ -58,6 +59,13 @@ def _dispatch(arguments: argparse.Namespace) -> int:
                 return _print_environment(environment)
             case name:
                 return _execute([*BACKGROUND[name]], _beside(environment, port + 1))
+
+
+def _port(known: dict[str, str]) -> int:
+    text = known.get("PORT", "8000")
+    if not text.isdecimal():
+        raise DevelopmentError(f"PORT must be a number, and is {text!r}")
+    return int(text)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
