@@ -93,7 +93,7 @@ async def test_the_service_as_a_whole_refuses_everybody(start: Start) -> None:
 
 
 async def test_a_costly_request_takes_more(start: Start) -> None:
-    limiter, alice = start(rate_limit_principal=Limit.parse("100/minute")), principal()
+    limiter, alice = start(rate_limit_principal=Limit.parse("100/hour")), principal()
     assert (await limiter.check(alice, "192.0.2.1", cost=40)).remaining == 60
     assert (await limiter.check(alice, "192.0.2.1", cost=60)).remaining == 0
     assert not (await limiter.check(alice, "192.0.2.1")).allowed

@@ -26,7 +26,7 @@ def test_requests_are_answered_in_time_and_the_service_recovers(
             # Whether the token has been revoked cannot be known; that there is none can.
             started = time.monotonic()
             refused = member.get(ME)
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 2
             assert refused.status_code == 503
             assert refused.json()["error"]["code"] == "DEPENDENCY_UNAVAILABLE"
             unlimited = anonymous.get(ME)

@@ -64,20 +64,20 @@ async def test_a_frozen_server_fails_in_time_then_at_once_and_is_found_again(
     await cache.set("key", b"value", ttl=60)
     valkey.freeze()
     failures = await asyncio.gather(*(seconds_until_unavailable(cache) for _ in range(300)))
-    assert max(failures) < 1
-    assert await seconds_until_unavailable(cache) < 0.05
+    assert max(failures) < 2
+    assert await seconds_until_unavailable(cache) < 0.2
     valkey.thaw()
-    assert await seconds_until_available(cache) < 2
+    assert await seconds_until_available(cache) < 5
     assert await cache.get("key") == b"value"
 
 
 async def test_a_lost_server_fails_at_once_and_is_found_again(cache: Cache, valkey: Valkey) -> None:
     await cache.set("key", b"value", ttl=60)
     valkey.stop()
-    assert await seconds_until_unavailable(cache) < 1
-    assert await seconds_until_unavailable(cache) < 0.05
+    assert await seconds_until_unavailable(cache) < 2
+    assert await seconds_until_unavailable(cache) < 0.2
     valkey.start()
-    assert await seconds_until_available(cache) < 2
+    assert await seconds_until_available(cache) < 5
     assert await cache.get("key") is None
     assert (await cache.consume([RULE]))[0].remaining == 99
 
@@ -85,10 +85,10 @@ async def test_a_lost_server_fails_at_once_and_is_found_again(cache: Cache, valk
 async def test_a_server_that_was_never_there_is_found_when_it_comes(tmp_path: Path) -> None:
     valkey = Valkey(tmp_path)
     cache = Cache(settings(valkey))
-    assert await seconds_until_unavailable(cache) < 1
+    assert await seconds_until_unavailable(cache) < 2
     valkey.start()
     try:
-        assert await seconds_until_available(cache) < 2
+        assert await seconds_until_available(cache) < 5
     finally:
         await cache.aclose()
         valkey.stop()
