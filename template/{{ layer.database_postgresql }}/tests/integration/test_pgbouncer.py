@@ -38,7 +38,7 @@ def url(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     def command(port: int) -> list[str | Path]:
         settings.write_text(
             "[databases]\n"
-            f"app = host={database.hostname} port={database.port}"
+            f"app = host={database.hostname} port={database.port} dbname={database.path[1:]}"
             f" user={database.username} password={database.password}\n"
             "[pgbouncer]\n"
             "listen_addr = 127.0.0.1\n"
