@@ -68,3 +68,22 @@ def test_of_concurrent_changes_one_wins(member: httpx2.Client, order: str) -> No
         statuses = sorted(threads.map(change, range(8)))
     assert statuses == [200] + [412] * 7
     assert member.get(order).json()["version"] == 2
+
+
+def test_a_step_is_judged_by_what_a_concurrent_change_leaves(member: httpx2.Client) -> None:
+    def change(order: str) -> httpx2.Response:
+        return member.patch(order, json={"customer_reference": "x"}, headers={"If-Match": "*"})
+
+    def place(order: str) -> httpx2.Response:
+        return member.post(f"{order}/placements")
+
+    orders = [f"{ORDERS}/{member.post(ORDERS, json=order_draft()).json()['id']}" for _ in range(16)]
+    with ThreadPoolExecutor(4) as threads:
+        for order in orders[:8]:
+            changed, placed = threads.submit(change, order), threads.submit(place, order)
+            assert placed.result().status_code == 202
+            assert changed.result().status_code in {200, 409, 412}
+        for order in orders[8:]:
+            placed, cancelled = threads.submit(place, order), threads.submit(member.delete, order)
+            assert cancelled.result().status_code == 204
+            assert placed.result().status_code in {202, 409}

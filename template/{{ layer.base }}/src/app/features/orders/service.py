@@ -3,6 +3,7 @@
 Every protocol, the command line and the tests come through here.
 """
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
@@ -131,8 +132,7 @@ class OrderService:
         async with self._database.unit_of_work() as work:
             if key and (stored := await IdempotencyRecords(work).claim(key)):
                 return Outcome(_stored_order.validate_json(stored), replayed=True)
-            current = await self._own(work, principal, order_id)
-            placed = await self._advance(work, current, current.placed())
+            placed = await self._advance(work, principal, order_id, Order.placed)
             await audit(work, "orders.place", f"orders/{order_id}")
             await self._queue.publish(
                 work,
@@ -154,10 +154,7 @@ class OrderService:
         """Cancel a draft or placed order; `versions` as in `update`."""
         principal.require(Permission.ORDERS_WRITE)
         async with self._database.unit_of_work() as work:
-            current = await self._own(work, principal, order_id)
-            if versions is not None and current.version not in versions:
-                raise AppError(ErrorCode.PRECONDITION_FAILED)
-            cancelled = await self._advance(work, current, current.cancelled())
+            cancelled = await self._advance(work, principal, order_id, Order.cancelled, versions)
             await audit(work, "orders.cancel", f"orders/{order_id}")
         return cancelled
 
@@ -177,11 +174,22 @@ class OrderService:
             raise AppError(ErrorCode.FORBIDDEN, "Only who made an order may change it")
         return order
 
-    async def _advance(self, work: UnitOfWork, current: Order, following: Order) -> Order:
-        """Store the order's next state; somebody else's concurrent step wins over it."""
-        if not await OrderStore(work).update(following, current.version):
-            raise AppError(ErrorCode.INVALID_STATE, "The order was changed at the same time")
-        return following
+    async def _advance(
+        self,
+        work: UnitOfWork,
+        principal: Principal,
+        order_id: UUID,
+        step: Callable[[Order], Order],
+        versions: AbstractSet[int] | None = None,
+    ) -> Order:
+        """Store the order's next state, from whatever state concurrent requests leave it in."""
+        while True:
+            current = await self._own(work, principal, order_id)
+            if versions is not None and current.version not in versions:
+                raise AppError(ErrorCode.PRECONDITION_FAILED)
+            following = step(current)
+            if await OrderStore(work).update(following, current.version):
+                return following
 
     async def _remember(self, work: UnitOfWork, key: IdempotencyKey | None, order: Order) -> None:
         if key:
