@@ -81,9 +81,14 @@ def _beside(environment: dict[str, str], port: int) -> dict[str, str]:
 def _run(environment: dict[str, str], port: int) -> int:
     if answers(port):
         raise DevelopmentError(f"Port {port} is in use: stop what listens there, or set PORT")
-    if subprocess.run(
-        [SCRIPTS / "app", "migrate", "upgrade"], env=environment, check=False
-    ).returncode:
+    # Apart from the terminal, as the others are: Ctrl-C is for this process to handle.
+    migration = subprocess.run(
+        [SCRIPTS / "app", "migrate", "upgrade"],
+        env=environment,
+        check=False,
+        start_new_session=True,
+    )
+    if migration.returncode:
         raise DevelopmentError("The database cannot be migrated")
     serve = spawn([SCRIPTS / "app", "serve"], env=environment, cwd=PROJECT)
     processes = [serve]
