@@ -108,10 +108,15 @@ def _suite(project: Path, log: IO[str]) -> Findings:
     """What a user runs first: `make check` and `make test`, with the versions locked here."""
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
     report = project / ".dev" / "junit.xml"
+    environment = {
+        "PYTEST_ADDOPTS": f"--junitxml={report}",
+        # Several suites run at a time: see `--jobs`.
+        "PYTEST_XDIST_AUTO_NUM_WORKERS": "2",
+    }
     faults = []
     for goal in ("check", "test"):
         try:
-            execute(project, log, "make", goal, PYTEST_ADDOPTS=f"--junitxml={report}")
+            execute(project, log, "make", goal, **environment)
         except FaultError as fault:
             faults.append(str(fault))
     if faults:
