@@ -66,6 +66,9 @@ class Development:
                 process.wait(PATIENCE_SECONDS)
 
     def is_ready(self) -> bool:
+        """Whether everything has been started, which is said last, and the service answers."""
+        if "Ctrl-C ends it" not in self.log():
+            return False
         with (
             contextlib.suppress(OSError),
             urllib.request.urlopen(

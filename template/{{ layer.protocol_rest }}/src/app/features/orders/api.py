@@ -145,7 +145,7 @@ async def update_order(
     status_code=202,
     responses={
         202: success("The order, its confirmation under way", **ETAG_HEADER, **REPLAYED_HEADER),
-        **error_responses(404, 409, 422),
+        **error_responses(404, 409, 413, 422),
     },
 )
 @requires(Permission.ORDERS_WRITE)
