@@ -99,8 +99,12 @@ class SqlAlchemy:
         self._add_line = text(_ADD_LINE.format(*(f":{name}" for name in _LINE)))
 
     async def open(self) -> None:
-        url = "postgresql+asyncpg" + URL[URL.index("://") :]
-        self._engine = create_async_engine(url, pool_size=POOL_SIZE, max_overflow=0)
+        self._engine = create_async_engine(
+            "postgresql+asyncpg://",
+            connect_args={"dsn": URL},
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+        )
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -67,6 +67,7 @@ class Target:
     command: list[str]
     env: dict[str, str]
     cwd: Path
+    log: Path
     prefix: str = ""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
@@ -80,12 +81,12 @@ class Target:
         return f"http://127.0.0.1:{self.port}"
 
     @contextmanager
-    def running(self, log: Path) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """Start it, and note the time until it answers."""
         self.port = _free_port()
         command = [part.replace("PORT", str(self.port)) for part in self.command]
         started = time.perf_counter()
-        with log.open("ab") as output:
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
                 env=self.env | {"PORT": str(self.port)},
@@ -95,10 +96,12 @@ class Target:
             )
         try:
             while not self._answers():
-                assert self.process.poll() is None, log.read_text()
+                assert self.process.poll() is None, self.log.read_text()
                 time.sleep(0.005)
             self.starts.append(time.perf_counter() - started)
             yield
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{error}:\n{self.log.read_text()[-4000:]}") from error
         finally:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(30)
@@ -180,27 +183,29 @@ def sign_in(target: Target) -> dict[str, str]:
     }
 
 
-def targets(project: Path, env: dict[str, str]) -> list[Target]:
+def targets(folder: Path, project: Path, env: dict[str, str]) -> list[Target]:
     binaries = project / ".venv/bin"
     uvicorn = [str(binaries / "python"), "-m", "uvicorn", "bare:app", "--no-access-log"]
     uvicorn += ["--app-dir", str(HERE), "--port", "PORT", "--log-level", "warning"]
+    serve = [str(binaries / "app"), "serve"]
+    core = env | {"BARE": "sqlalchemy"}
     return [
-        Target("bare, asyncpg", uvicorn, env, project),
-        Target("bare, SQLAlchemy Core", uvicorn, env | {"BARE": "sqlalchemy"}, project),
-        Target("rendered service", [str(binaries / "app"), "serve"], env, project, prefix="/v1"),
+        Target("bare, asyncpg", uvicorn, env, project, folder / "asyncpg.log"),
+        Target("bare, SQLAlchemy Core", uvicorn, core, project, folder / "sqlalchemy.log"),
+        Target("rendered service", serve, env, project, folder / "service.log", prefix="/v1"),
     ]
 
 
 def measure(folder: Path, rounds: int, seconds: float) -> list[Table]:
     """Interleaved rounds on all of them; ratios are to the first."""
     with rendered(folder) as (project, env), ExitStack() as running:
-        all_targets = targets(project, env)
+        all_targets = targets(folder, project, env)
         for _ in range(STARTS - 1):
             for target in all_targets:
-                with target.running(folder / "start.log"):
+                with target.running():
                     pass
-        for number, target in enumerate(all_targets):
-            running.enter_context(target.running(folder / f"{number}.log"))
+        for target in all_targets:
+            running.enter_context(target.running())
             target.prepare(sign_in(target) if target.prefix else {})
         for _ in range(rounds):
             for kind in ("read", "write"):
