@@ -6,6 +6,7 @@ its standard input, a pipe that closes however its starter ends, and then acts o
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -41,7 +42,35 @@ class Guard:
         self._process.stdin.flush()
 
 
-def _alive(pid: int) -> bool:
+class _Watched:
+    """A process by its handle where the system has such, since its number may go to another one."""
+
+    def __init__(self, pid: int, stop_signal: int) -> None:
+        self.stop_signal = stop_signal
+        self._pid = pid
+        if sys.platform == "linux":
+            self._handle = os.pidfd_open(pid)
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform == "linux":
+                signal.pidfd_send_signal(self._handle, number)
+            else:
+                os.kill(self._pid, number)
+
+    def alive(self) -> bool:
+        if sys.platform == "linux":
+            alive = not select.select([self._handle], [], [], 0)[0]
+        else:
+            alive = _exists(self._pid)
+        return alive
+
+    def forget(self) -> None:
+        if sys.platform == "linux":
+            os.close(self._handle)
+
+
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -49,33 +78,34 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _end(processes: dict[int, int]) -> None:
-    for pid, stop_signal in reversed(processes.items()):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, stop_signal)
+def _end(processes: list[_Watched]) -> None:
+    left = [process for process in reversed(processes) if process.alive()]
+    for process in left:
+        process.send(process.stop_signal)
     limit = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < limit and any(map(_alive, processes)):
+    while (left := [process for process in left if process.alive()]) and time.monotonic() < limit:
         time.sleep(0.05)
-    for pid in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for process in left:
+        process.send(signal.SIGKILL)
 
 
 def _main() -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    processes: dict[int, int] = {}
+    processes: dict[int, _Watched] = {}
     folders: list[str] = []
     for line in sys.stdin:
         match line.rstrip("\n").split(" ", 1):
             case ["watch", rest]:
                 pid, stop_signal = map(int, rest.split())
-                processes[pid] = stop_signal
+                with contextlib.suppress(ProcessLookupError):
+                    processes[pid] = _Watched(pid, stop_signal)
             case ["forget", rest]:
-                processes.pop(int(rest), None)
+                if (forgotten := processes.pop(int(rest), None)) is not None:
+                    forgotten.forget()
             case ["remove", rest]:
                 folders.append(rest)
-    _end(processes)
+    _end(list(processes.values()))
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
