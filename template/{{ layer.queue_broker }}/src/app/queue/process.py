@@ -45,5 +45,5 @@ async def _work(service: Service) -> None:
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     settings = service.settings
     side_port = serving(operations_app(service), settings.http, production=settings.production)
-    async with service.running(), side_port:
+    async with side_port, service.running():
         await Worker(service.queue).run(stop)
