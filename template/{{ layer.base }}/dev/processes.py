@@ -11,24 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 from dev.guard import STOP_SECONDS, Guard
 
 
 class DevelopmentError(Exception):
     """Something is missing; the message is one line that says what to do."""
-
-
-class Process(Protocol):
-    """What is needed of `subprocess.Popen`."""
-
-    pid: int
-
-    def poll(self) -> int | None: ...
-    def wait(self, timeout: float | None = None) -> int: ...
-    def send_signal(self, number: signal.Signals, /) -> None: ...
-    def kill(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -99,13 +87,13 @@ def spawn(
     return process
 
 
-def stop(process: Process, stop_signal: signal.Signals = signal.SIGTERM) -> int:
+def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals = signal.SIGTERM) -> int:
     """End the process and return its exit status; it is killed when it takes too long."""
     process.send_signal(stop_signal)
     return await_end(process)
 
 
-def await_end(process: Process) -> int:
+def await_end(process: subprocess.Popen[bytes]) -> int:
     """The exit status of a process that has been told to end; it is killed if it takes too long."""
     try:
         status = process.wait(STOP_SECONDS)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.servers import SharedServers, scratch_folder, servers_of_this_run
+from tests.support.servers import SharedServers, scratch_folder, shared_variables, started
 
 FIXTURES = Path(__file__).with_name("fixtures")
 
@@ -42,10 +42,14 @@ def scratch() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def servers(scratch: Path) -> Iterator[dict[str, str]]:
-    """The variables of a service, on servers that all processes of this test run share."""
-    with servers_of_this_run(scratch) as variables:
-        yield variables
+def servers(request: pytest.FixtureRequest, scratch: Path) -> Iterator[dict[str, str]]:
+    """The variables of a service on the servers of this test run, which its processes share."""
+    shared = shared_variables(request.config)
+    if shared is not None:
+        yield shared
+        return
+    with started(scratch) as values:
+        yield values
 
 
 @pytest.fixture(scope="session")

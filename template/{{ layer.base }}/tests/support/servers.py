@@ -7,18 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dev.environment import provided
 from dev.processes import DevelopmentError, Place, guard
-from tests.support.fork_server import fork_server
 
 START_SECONDS = 60
-# The variable with the folder of the test run, and what is in it.
-FOLDER = "TEST_RUN_FOLDER"
-FORK_SERVER = "fork-server"
-VARIABLES = "variables.json"
 UNLIMITED = "1000000/minute"
 WIDE_LIMITS = {
     "RATE_LIMIT_PRINCIPAL": UNLIMITED,
@@ -47,17 +43,8 @@ def scratch_folder() -> Iterator[Path]:
 @contextmanager
 def started(folder: Path) -> Iterator[dict[str, str]]:
     """The variables of a service on servers that run until the end of the context."""
-    with (
-        fork_server(folder / FORK_SERVER),
-        provided(Place(folder, durable=False), {**inherited(), **SETTINGS}) as values,
-    ):
+    with provided(Place(folder, durable=False), {**inherited(), **SETTINGS}) as values:
         yield values
-
-
-def fork_server_path() -> Path | None:
-    """Where the fork server of this test run listens, None where there is none."""
-    path = Path(os.environ.get(FOLDER, os.devnull)) / FORK_SERVER
-    return path if path.exists() else None
 
 
 class SharedServers:
@@ -65,40 +52,36 @@ class SharedServers:
 
     def __init__(self) -> None:
         self._ending = ExitStack()
-        self._folder = self._ending.enter_context(scratch_folder())
-        os.environ[FOLDER] = str(self._folder)
+        self._file = self._ending.enter_context(scratch_folder()) / "variables.json"
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell another process where it will find the variables."""
+        node.workerinput["variables"] = str(self._file)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
         """Start the servers while the other processes collect the tests."""
         try:
-            values = self._ending.enter_context(started(self._folder))
+            values = self._ending.enter_context(started(self._file.parent))
         except DevelopmentError as error:
             raise pytest.UsageError(str(error)) from error
-        unfinished = self._folder / f"{VARIABLES}.part"
+        unfinished = self._file.with_suffix(".part")
         unfinished.write_text(json.dumps(values), encoding="utf-8")
-        unfinished.rename(self._folder / VARIABLES)
+        unfinished.rename(self._file)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         self._ending.close()
 
 
-@contextmanager
-def servers_of_this_run(scratch: Path) -> Iterator[dict[str, str]]:
-    """The variables of a service, on servers that are shared or, in a run of one process, not."""
-    if FOLDER in os.environ:
-        yield _shared_variables(Path(os.environ[FOLDER]) / VARIABLES)
-        return
-    with pytest.MonkeyPatch.context() as changes, started(scratch) as values:
-        changes.setenv(FOLDER, str(scratch))
-        yield values
-
-
-def _shared_variables(file: Path) -> dict[str, str]:
+def shared_variables(config: pytest.Config) -> dict[str, str] | None:
+    """What `started` gave the process that hands out the tests, None in a run of one process."""
+    given = getattr(config, "workerinput", {}).get("variables")
+    if given is None:
+        return None
     limit = time.monotonic() + START_SECONDS
-    while not file.exists():
+    while not Path(given).exists():
         assert time.monotonic() < limit, "the servers do not start"
         time.sleep(0.02)
-    variables: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    variables: dict[str, str] = json.loads(Path(given).read_text(encoding="utf-8"))
     return variables

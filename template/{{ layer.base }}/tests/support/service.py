@@ -1,29 +1,24 @@
 """Running the service and its commands as processes."""
 
 import json
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import MappingProxyType
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 import httpx2
 
 from dev.environment import PROJECT, SCRIPTS
-from dev.processes import Process, free_port, guard, stop
-from tests.support.fork_server import fork
-from tests.support.servers import fork_server_path
+from dev.processes import free_port, spawn, stop
 
 APP = SCRIPTS / "app"
 START_SECONDS = 20
-COMMAND_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class Service:
     """A running process of the service: `url` is that of its HTTP port."""
 
     url: str
-    process: Process
+    process: subprocess.Popen[bytes]
     environment: Mapping[str, str]
     log: Path
 
@@ -63,7 +58,8 @@ class Service:
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
-        stop(self.process, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
 
 
 def changed(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
@@ -80,21 +76,18 @@ def running_service(
     changes: Mapping[str, str | None] = MappingProxyType({}),
     ready: str = "/health/ready",
 ) -> Iterator[Service]:
-    """Run `app COMMAND` until the end of the context; it is yielded once `ready` answers 200.
-
-    It ends by a kill: how it stops by itself takes longer, and is for the tests that look at it.
-    """
+    """Run `app COMMAND` until the end of the context; it is yielded once `ready` answers 200."""
     port = free_port()
     env = changed({**environment, "PORT": str(port)}, changes)
     log = folder / f"{command}-{uuid4().hex[:8]}.log"
-    with Path(os.devnull).open("rb") as nothing, log.open("ab") as output:
-        process = _start([command], env, nothing, output, output)
+    process = spawn([APP, command], env=env, log=log, cwd=PROJECT)
     service = Service(f"http://127.0.0.1:{port}", process, env, log)
     try:
         _await_answer(service, ready)
         yield service
     finally:
-        service.kill()
+        if process.poll() is None:
+            service.stop()
 
 
 def _await_answer(service: Service, path: str) -> None:
@@ -125,41 +118,16 @@ def run_command(
     *arguments: str, env: Mapping[str, str], text: str = "", check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run `app ARGUMENTS` to its end, with `text` as its standard input."""
-    with TemporaryFile() as given, TemporaryFile() as output, TemporaryFile() as errors:
-        given.write(text.encode())
-        given.seek(0)
-        process = _start(arguments, env, given, output, errors)
-        try:
-            process.wait(COMMAND_SECONDS)
-        finally:
-            status = stop(process)
-        written = [_content(file) for file in (output, errors)]
-    done = subprocess.CompletedProcess(arguments, status, *written)
+    done = subprocess.run(
+        [APP, *arguments],
+        env=env,
+        cwd=PROJECT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     if check and done.returncode:
         raise AssertionError(f"`app {' '.join(arguments)}`: {done.stdout}\n{done.stderr}")
     return done
-
-
-def _start(arguments: Sequence[str], env: Mapping[str, str], *streams: IO[bytes]) -> Process:
-    """Start `app ARGUMENTS` on the standard input, output and error that are given."""
-    process: Process
-    if forks := fork_server_path():
-        process = fork(forks, arguments, env, [stream.fileno() for stream in streams])
-    else:
-        given, output, errors = streams
-        process = subprocess.Popen(
-            [APP, *arguments],
-            env=env,
-            cwd=PROJECT,
-            stdin=given,
-            stdout=output,
-            stderr=errors,
-            start_new_session=True,
-        )
-    guard().watch(process.pid, signal.SIGTERM)
-    return process
-
-
-def _content(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode()

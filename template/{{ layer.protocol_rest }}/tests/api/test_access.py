@@ -1,5 +1,6 @@
 """Who may do what: every operation against every role, and the order of refusals."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.orders import order_draft
 from tests.support.paths import path
+from tests.support.service import Service, run_command
 
 ORDER = path(f"/orders/{uuid4()}")
 ROLES = ("anonymous", "viewer", "member", "admin")
@@ -37,8 +39,8 @@ def test_each_role_may_do_what_the_table_says(
     assert response.status_code == statuses[ROLES.index(role)], response.text
 
 
-def test_the_table_holds_every_operation_that_needs_a_permission(anonymous: httpx2.Client) -> None:
-    document = anonymous.get("/openapi.json").json()
+def test_the_table_holds_every_operation_that_needs_a_permission(service: Service) -> None:
+    document = json.loads(run_command("openapi", env=service.environment).stdout)
     guarded = {
         operation["operationId"]
         for item in document["paths"].values()
@@ -48,8 +50,8 @@ def test_the_table_holds_every_operation_that_needs_a_permission(anonymous: http
     assert guarded == set(OPERATIONS)
 
 
-def test_every_operation_says_who_may_call_it(anonymous: httpx2.Client) -> None:
-    document = anonymous.get("/openapi.json").json()
+def test_every_operation_says_who_may_call_it(service: Service) -> None:
+    document = json.loads(run_command("openapi", env=service.environment).stdout)
     for item in document["paths"].values():
         for operation in item.values():
             assert isinstance(operation["security"], list), operation["operationId"]

@@ -20,8 +20,7 @@ class Valkey:
 
     def start(self) -> None:
         """Run it; returns when it accepts connections."""
-        # It notices a signal as often a second as `hz` says.
-        options = ("--bind", "127.0.0.1", "--save", "", "--hz", "500", "--dir", self._folder)
+        options = ("--bind", "127.0.0.1", "--save", "", "--dir", self._folder)
         command = (program(), "--port", str(self._port), *options)
         self._process = spawn(command, log=self._folder / "valkey.log")
         while not answers(self._port):
