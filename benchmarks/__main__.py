@@ -15,7 +15,7 @@ PARTS = ("render", "service")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=PARTS)
+    parser.add_argument("--only", choices=PARTS, help="the one part to measure")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
     parser.add_argument("--seconds", type=float, default=4, help="of load in each (default: 4)")
     options = parser.parse_args()
@@ -23,7 +23,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
         # The embedded database gives up root, and must still reach its data.
         Path(name).chmod(0o755)
-        parts = options.parts or PARTS
+        parts = (options.only,) if options.only else PARTS
         if "render" in parts:
             tables.append(render.measure(Path(name) / "render", options.rounds))
         if "service" in parts:
