@@ -69,6 +69,9 @@ def _port(known: dict[str, str]) -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # `uv run` passes on a signal that the terminal has sent to this process already.
+    for stopping in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stopping, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
