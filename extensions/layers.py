@@ -26,6 +26,10 @@ def _sql(answers: Answers) -> bool:
     return answers["database"] in {"postgresql", "mysql", "sqlite"}
 
 
+def _watched(answers: Answers) -> bool:
+    return answers["protocol"] in {"graphql", "grpc"}
+
+
 def _broker(answers: Answers) -> bool:
     return answers["queue"] != "none"
 
@@ -44,6 +48,8 @@ LAYERS: dict[str, Condition] = {
     "protocol_rest": _is("protocol", "rest"),
     "versioning_url": _both(_is("protocol", "rest"), _is("versioning", "url")),
     "versioning_header": _both(_is("protocol", "rest"), _is("versioning", "header")),
+    "order_watch": _watched,
+    "order_watch_sql": _both(_watched, _sql),
     "database_sql": _sql,
     "database_postgresql": _is("database", "postgresql"),
     "database_sqlite": _is("database", "sqlite"),
