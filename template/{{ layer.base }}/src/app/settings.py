@@ -16,6 +16,7 @@ from app.platform.rate_limit import RateLimitSettings
 from app.platform.telemetry import TelemetrySettings
 from app.platform.webhooks import WebhookSettings
 from app.queue.settings import QueueSettings
+from app.transport.settings import TransportSettings
 
 
 class RuntimeSettings(SettingsGroup):
@@ -31,6 +32,7 @@ class Settings:
 
     runtime: RuntimeSettings
     http: HttpSettings
+    transport: TransportSettings
     log: LogSettings
     telemetry: TelemetrySettings
     database: DatabaseSettings
@@ -63,12 +65,6 @@ class Settings:
         if faults:
             raise ConfigurationError(faults)
         return cls(**groups)  # type: ignore[arg-type]
-
-    @property
-    def serves_docs(self) -> bool:
-        """Whether the documentation is served: outside of production, unless set."""
-        enabled = self.http.http_docs_enabled
-        return not self.production if enabled is None else enabled
 
     @property
     def production(self) -> bool:

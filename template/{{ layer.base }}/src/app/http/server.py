@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 import structlog
 import uvicorn
@@ -65,7 +66,12 @@ class _Server(uvicorn.Server):
 
 
 def run_server(
-    app: ASGIApp, settings: HttpSettings, *, health: Health, production: bool = False
+    app: ASGIApp,
+    settings: HttpSettings,
+    *,
+    health: Health,
+    production: bool = False,
+    **options: Any,
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns once the application has shut down.
 
@@ -73,9 +79,9 @@ def run_server(
     taken any more, requests in progress get the grace period, then they are cancelled, and the
     application's lifespan ends. A second signal ends the process on the spot.
 
-    Raises `ConfigurationError` where it cannot listen.
+    `options` of uvicorn replace those set here. Raises `ConfigurationError` where it cannot listen.
     """
-    server = _server(app, settings, production=production)
+    server = _server(app, settings, production=production, **options)
     listeners = _listen(settings)
 
     async def serve() -> None:
@@ -138,22 +144,19 @@ def _listen(settings: HttpSettings) -> list[socket.socket]:
         raise ConfigurationError([fault]) from None
 
 
-def _server(app: ASGIApp, settings: HttpSettings, *, production: bool) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=SecureServiceProtocol if production else ServiceProtocol,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=settings.http_keep_alive_seconds,
-            timeout_graceful_shutdown=settings.http_grace_period_seconds,
-        ),
-        settings.http_receive_timeout_seconds,
-    )
+def _server(app: ASGIApp, settings: HttpSettings, *, production: bool, **options: Any) -> _Server:
+    chosen: dict[str, Any] = {
+        "http": SecureServiceProtocol if production else ServiceProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "timeout_keep_alive": settings.http_keep_alive_seconds,
+        "timeout_graceful_shutdown": settings.http_grace_period_seconds,
+    }
+    return _Server(uvicorn.Config(app, **chosen | options), settings.http_receive_timeout_seconds)
 
 
 @asynccontextmanager

@@ -40,7 +40,6 @@ class HttpSettings(SettingsGroup):
     http_max_in_flight: int = Field(200, ge=1)
     http_drain_delay_seconds: float = Field(0, ge=0)
     http_grace_period_seconds: int = Field(20, ge=0)
-    http_docs_enabled: bool | None = None
     http_debug: bool = False
 
     @field_validator("cors_origins")

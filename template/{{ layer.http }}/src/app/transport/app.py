@@ -9,6 +9,7 @@ from app.bootstrap import Service
 from app.http.middleware import middleware_stack
 from app.http.operations import operations_routes
 from app.project import DESCRIPTION, TITLE, VERSION
+from app.settings import Settings
 from app.transport.access import AccessRoute
 from app.transport.errors import install_error_handlers
 from app.transport.routes import include_routes, protocol_middleware
@@ -37,5 +38,11 @@ def create_app(service: Service) -> FastAPI:
     app.router.route_class = AccessRoute
     app.state.service = service
     install_error_handlers(app)
-    include_routes(app, with_docs=service.settings.serves_docs)
+    include_routes(app, with_docs=_serves_docs(service.settings))
     return app
+
+
+def _serves_docs(settings: Settings) -> bool:
+    """Outside of production, unless set."""
+    enabled = settings.transport.http_docs_enabled
+    return not settings.production if enabled is None else enabled
