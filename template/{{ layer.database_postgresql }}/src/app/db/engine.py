@@ -18,6 +18,7 @@ from sqlalchemy import (
     event,
     func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
@@ -57,6 +58,7 @@ CLIENT_MARGIN_SECONDS = 0.3
 PING_AFTER_IDLE_SECONDS = 5.0
 RECYCLE_SECONDS = 1800
 SETTLE_SECONDS = 0.5
+_GUARD_SECONDS = 0.2
 # Behind a pooler of transactions the next one may meet another server, where what was prepared is
 # not known. SQLAlchemy prepares every statement, but one with an empty name is gone at once.
 WITHOUT_STATEMENTS = {
@@ -149,8 +151,13 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
     )
     try:
         async with engine.connect() as guard, engine.connect() as connection:
-            # Held until its transaction ends, whatever the migrations commit meanwhile.
-            await guard.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            # Held until its transaction ends, whatever the migrations commit meanwhile. To wait
+            # inside of the statement would hold a snapshot, as would its result until the next
+            # statement, which an index that is being created concurrently would wait for.
+            while not await guard.scalar(select(func.pg_try_advisory_xact_lock(MIGRATION_LOCK))):
+                await guard.rollback()
+                await asyncio.sleep(_GUARD_SECONDS)
+            await guard.execute(text("SET LOCAL lock_timeout = 0"))
             yield connection
     except (DBAPIError, OSError) as error:
         if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
