@@ -121,9 +121,10 @@ async def test_only_one_migrates_at_a_time(empty: str) -> None:
     async def run(name: str) -> None:
         async with engine.migrating(settings):
             migrating.append(name)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
             migrating.append(name)
 
-    await asyncio.gather(*map(run, "abc"))
-    assert [*migrating[::2]] == [*migrating[1::2]]
-    assert sorted(migrating) == [*"aabbcc"]
+    names = "abcdefgh"
+    await asyncio.gather(*map(run, names))
+    assert migrating[::2] == migrating[1::2]
+    assert sorted(migrating[::2]) == [*names]

@@ -1,5 +1,6 @@
 """How the service talks to SQLite; no other module but the settings knows the engine."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import aiosqlite
 from sqlalchemy import JSON, ColumnElement, Connection, DateTime, Dialect, Text, event, text, true
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
@@ -28,6 +29,7 @@ Json = JSON
 # Often enough to end a slow statement in time, and too seldom to cost anything.
 STEPS_BETWEEN_CHECKS = 50_000
 MIGRATION_SECONDS = 60
+RETRY_SECONDS = 0.05
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -120,7 +122,7 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
         async with engine.connect() as connection:
             # Off while tables are copied to change them; the check makes up for it.
             await connection.execute(text("PRAGMA foreign_keys = OFF"))
-            await connection.execute(text("PRAGMA journal_mode = WAL"))
+            await _use_write_ahead_log(connection)
             await connection.execute(text("BEGIN IMMEDIATE"))
             yield connection
             if (await connection.execute(text("PRAGMA foreign_key_check"))).first():
@@ -133,6 +135,20 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
         raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from error
     finally:
         await engine.dispose()
+
+
+async def _use_write_ahead_log(connection: AsyncConnection) -> None:
+    """Switch to it; SQLite refuses while others do so, rather than wait for them."""
+    async with asyncio.timeout(MIGRATION_SECONDS):
+        while True:
+            try:
+                await connection.execute(text("PRAGMA journal_mode = WAL"))
+            except OperationalError as error:
+                if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
 
 async def execute(driver: Driver, sql: str) -> None:
