@@ -47,6 +47,7 @@ LAYERS: dict[str, Condition] = {
     "http": _http,
     "protocol_rest": _is("protocol", "rest"),
     "protocol_grpc": _is("protocol", "grpc"),
+    "protocol_graphql": _is("protocol", "graphql"),
     "versioning_url": _both(_is("protocol", "rest"), _is("versioning", "url")),
     "versioning_header": _both(_is("protocol", "rest"), _is("versioning", "header")),
     "order_watch": _watched,
