@@ -1,7 +1,7 @@
 """Telling callers of orders as they change, whichever process changes them.
 
-The database is asked, so that nothing else has to keep up with it: one query twice a second for
-all watchers of a process, and none while nobody watches.
+The database is asked, so that nothing else has to keep up with it: twice a second for all watchers
+of a process together, and never while nobody watches.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class OrderWatch:
         since = datetime.now(UTC) - _LATEST_COMMIT
         async with self._database.unit_of_work(read_only=True) as work:
             found = await changed_orders(work, since, _MOST_CHANGES)
-        fresh = [it for it in reversed(found) if self._seen.get(it.order_id) != it.version]
+        fresh = [it for it in found if self._seen.get(it.order_id) != it.version]
         self._seen = {it.order_id: it.version for it in found}
         return fresh
 
