@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from extensions.catalogue import AXES, combinations
 from extensions.layers import LAYERS, active_layers, dependency_groups, requirements
 from tests.support.snapshot import ROOT, git
+from tools.layers import meeting_share
 
 _LAYER = re.compile(r"\{\{ layer\.(\w+) \}\}")
 
@@ -74,6 +75,10 @@ def test_choices_that_exclude_each_other_have_a_layer_each() -> None:
                 for layer in active_layers(answers)
             }
             assert f"{axis.name}_{choice.name}" in by_this
+
+
+def test_options_add_up_rather_than_multiply() -> None:
+    assert meeting_share() < 0.2, "see `python -m tools.layers`"
 
 
 def test_nothing_in_the_template_is_hidden_from_git() -> None:
