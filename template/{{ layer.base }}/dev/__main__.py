@@ -48,23 +48,23 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         error_catalogue.rewrite()
         return 0
     known = configured()
-    port = _port(known)
+    ports = {name: _port(known, name, default) for name, default in api.PORTS.items()}
     with provided(Place(DATA, durable=True), known) as environment:
         match arguments.command:
             case "run":
-                return _run(environment, port)
+                return _run(environment, ports)
             case "exec":
                 return _execute(arguments.arguments, environment)
             case "env":
                 return _print_environment(environment)
             case name:
-                return _execute([*BACKGROUND[name]], _beside(environment, port + 1))
+                return _execute([*BACKGROUND[name]], _beside(environment, ports["PORT"] + 1))
 
 
-def _port(known: dict[str, str]) -> int:
-    text = known.get("PORT", "8000")
+def _port(known: dict[str, str], name: str, default: int) -> int:
+    text = known.get(name, str(default))
     if not text.isdecimal():
-        raise DevelopmentError(f"PORT must be a number, and is {text!r}")
+        raise DevelopmentError(f"{name} must be a number, and is {text!r}")
     return int(text)
 
 
@@ -81,9 +81,10 @@ def _beside(environment: dict[str, str], port: int) -> dict[str, str]:
     return {**environment, "PORT": str(free)}
 
 
-def _run(environment: dict[str, str], port: int) -> int:
-    if answers(port):
-        raise DevelopmentError(f"Port {port} is in use: stop what listens there, or set PORT")
+def _run(environment: dict[str, str], ports: dict[str, int]) -> int:
+    for name, port in ports.items():
+        if answers(port):
+            raise DevelopmentError(f"Port {port} is in use: stop what listens there, or set {name}")
     # Apart from the terminal, as the others are: Ctrl-C is for this process to handle.
     migration = subprocess.run(
         [SCRIPTS / "app", "migrate", "upgrade"],
@@ -96,13 +97,14 @@ def _run(environment: dict[str, str], port: int) -> int:
     serve = spawn([SCRIPTS / "app", "serve"], env=environment, cwd=PROJECT)
     processes = [serve]
     try:
-        while not answers(port):
+        while not all(map(answers, ports.values())):
             _check(processes)
             time.sleep(0.05)
         for program, *rest in BACKGROUND.values():
             command = [str(SCRIPTS / program), *rest]
-            processes.append(spawn(command, env=_beside(environment, port), cwd=PROJECT))
-        print(f"\n{api.WELCOME.format(port=port)} Ctrl-C ends it.\n", flush=True)
+            processes.append(spawn(command, env=_beside(environment, ports["PORT"]), cwd=PROJECT))
+        welcome = api.WELCOME.format(**{name.lower(): port for name, port in ports.items()})
+        print(f"\n{welcome} Ctrl-C ends it.\n", flush=True)
         while True:
             _check(processes)
             time.sleep(0.2)

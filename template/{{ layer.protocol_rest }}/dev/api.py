@@ -6,6 +6,7 @@ from typing import Any
 
 CONTRACT = "openapi.json"
 EXPORT = ("openapi",)
+PORTS = {"PORT": 8000}
 WELCOME = "Serving on http://127.0.0.1:{port}, described at http://127.0.0.1:{port}/docs."
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")

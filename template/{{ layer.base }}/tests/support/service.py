@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import httpx2
 
+from dev.api import PORTS
 from dev.environment import PROJECT, SCRIPTS
 from dev.processes import free_port, spawn, stop
 
@@ -77,11 +78,11 @@ def running_service(
     ready: str = "/health/ready",
 ) -> Iterator[Service]:
     """Run `app COMMAND` until the end of the context; it is yielded once `ready` answers 200."""
-    port = free_port()
-    env = changed({**environment, "PORT": str(port)}, changes)
+    ports = {name: free_port() for name in PORTS}
+    env = changed({**environment, **{name: str(ports[name]) for name in ports}}, changes)
     log = folder / f"{command}-{uuid4().hex[:8]}.log"
     process = spawn([APP, command], env=env, log=log, cwd=PROJECT)
-    service = Service(f"http://127.0.0.1:{port}", process, env, log)
+    service = Service(f"http://127.0.0.1:{ports['PORT']}", process, env, log)
     try:
         _await_answer(service, ready)
         yield service

@@ -1,6 +1,6 @@
 """Health and metrics, alike for every process of the service."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,10 +74,11 @@ def operations_routes(service: "Service") -> list[BaseRoute]:
 def operations_app(
     service: "Service",
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
+    routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """An application with the operations endpoints alone."""
+    """An application with the operations endpoints, and few `routes` beside them."""
     app = Starlette(
-        routes=operations_routes(service),
+        routes=[*operations_routes(service), *routes],
         middleware=middleware_stack(service),
         exception_handlers={
             AppError: handle_app_error,

@@ -9,13 +9,13 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 # A time series of the moment when each other series began would only double their number.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1, 2.5, 5, 10)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1, 2.5, 5, 10)
 
 http_request_duration = Histogram(
     "http_server_request_duration_seconds",
     "Time from the head of the request to the end of the response.",
     ["http_request_method", "http_route", "http_response_status_code"],
-    buckets=_SECONDS,
+    buckets=SECONDS,
 )
 http_active_requests = Gauge("http_server_active_requests", "Requests in progress.")
 http_refused = Counter(
@@ -39,7 +39,7 @@ http_client_request_duration = Histogram(
     "http_client_request_duration_seconds",
     "Time of outbound calls, each attempt for itself.",
     ["server_address", "http_request_method", "http_response_status_code"],
-    buckets=_SECONDS,
+    buckets=SECONDS,
 )
 http_client_retries = Counter("http_client_retries", "Repeated outbound calls.", ["server_address"])
 circuit_breaker_state = Gauge(
@@ -64,7 +64,7 @@ queue_delivery_attempts = Histogram(
     buckets=(1, 2, 3, 5, 8, 13),
 )
 queue_delivery_duration = Histogram(
-    "queue_delivery_duration_seconds", "Time of one delivery.", ["topic"], buckets=_SECONDS
+    "queue_delivery_duration_seconds", "Time of one delivery.", ["topic"], buckets=SECONDS
 )
 
 app_build_info = Gauge("app_build_info", "Always 1.", ["version", "commit", "python"])

@@ -1,0 +1,1 @@
+"""The contract in Python: `make contract` writes all of it from `proto/`."""

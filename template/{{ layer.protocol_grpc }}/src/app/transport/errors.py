@@ -1,0 +1,56 @@
+"""Errors as `google.rpc.Status`, with the details that clients decide by."""
+
+import math
+from collections.abc import Iterable
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from app.errors import AppError, ErrorCode
+from app.project import NAME
+
+# What a client gets at most of the faults of one message.
+MOST_FAULTS = 100
+_PAUSE_SECONDS = 1.0
+
+
+def status_code(error: AppError) -> grpc.StatusCode:
+    """The gRPC status of the error; INTERNAL for one that only HTTP knows."""
+    return grpc.StatusCode[error.code.value.grpc_status or "INTERNAL"]
+
+
+def trailers(error: AppError, request_id: str) -> Iterable[tuple[str, str | bytes]]:
+    """The trailing metadata that tells of the error: details, and what its headers say."""
+    code = status_code(error)
+    number: int = code.value[0]
+    status = Status(code=number, message=error.message)
+    for detail in _details(error, request_id):
+        status.details.add().Pack(detail)
+    yield "grpc-status-details-bin", status.SerializeToString()
+    for name, value in error.headers.items():
+        yield name.lower(), value
+    if error.retry_after is not None:
+        # The retries that clients do by their service config wait as long.
+        yield "grpc-retry-pushback-ms", str(math.ceil(error.retry_after * 1000))
+
+
+def _details(error: AppError, request_id: str) -> Iterable[Message]:
+    retryable = error.code.value.retryable
+    yield ErrorInfo(
+        reason=error.code.name,
+        domain=NAME,
+        metadata={"request_id": request_id, "retryable": str(retryable).lower()},
+    )
+    if error.details:
+        violations = (
+            BadRequest.FieldViolation(field=fault.field, description=fault.issue)
+            for fault in error.details[:MOST_FAULTS]
+        )
+        yield BadRequest(field_violations=violations)
+    if retryable and error.code is not ErrorCode.TOKEN_EXPIRED:
+        info = RetryInfo()
+        pause = _PAUSE_SECONDS if error.retry_after is None else error.retry_after
+        info.retry_delay.FromMilliseconds(math.ceil(pause * 1000))
+        yield info

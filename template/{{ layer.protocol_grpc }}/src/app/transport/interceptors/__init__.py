@@ -1,0 +1,116 @@
+"""What every call passes before its method, outermost first."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+from google.protobuf.message import Message
+
+from app.bootstrap import Service
+from app.transport.access import access_to
+from app.transport.calls import HEALTH, Behaviour, Call, Rpc, ServicerContext
+from app.transport.interceptors.deadlines import DeadlineInterceptor
+from app.transport.interceptors.identity import AccessInterceptor, IdentityInterceptor
+from app.transport.interceptors.limits import InFlightInterceptor
+from app.transport.interceptors.messages import MessageInterceptor
+from app.transport.interceptors.observation import ObservationInterceptor
+from app.transport.interceptors.streams import StreamInterceptor
+from app.transport.metrics import refused_calls
+
+Details = grpc.HandlerCallDetails
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Found: TypeAlias = "Handler | None"
+
+
+class Interceptor(Protocol):
+    """One concern, around what is further in."""
+
+    def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour: ...
+
+
+def interceptors(service: Service, streams: StreamInterceptor) -> "CallInterceptor":
+    """The interceptors of any gRPC server of the service.
+
+    The outermost knows the call: its request id, address, trace, metrics and log line, and it turns
+    whatever is raised further in into a status.
+    """
+    settings = service.settings.transport
+    observation = ObservationInterceptor(service.settings.http.trusted_proxies)
+    messages = MessageInterceptor(settings.grpc_max_message_bytes)
+    return CallInterceptor(
+        stack=[
+            observation,
+            InFlightInterceptor(settings.grpc_max_in_flight, settings.grpc_max_streams),
+            DeadlineInterceptor(settings.grpc_timeout_seconds, settings.grpc_max_timeout_seconds),
+            IdentityInterceptor(service.auth.authenticator, service.rate_limiter),
+            AccessInterceptor(),
+            streams,
+            messages,
+        ],
+        health=[observation, streams, messages],
+    )
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Puts the interceptors around a method when it is first called."""
+
+    def __init__(self, stack: Sequence[Interceptor], health: Sequence[Interceptor]) -> None:
+        self._stack = stack
+        self._health = health
+        self._handlers: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[Details], Awaitable[Found]],
+        handler_call_details: Details,
+    ) -> Found:
+        path = handler_call_details.method
+        wrapped = self._handlers.get(path)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None or handler.request_streaming:
+                # The server answers for itself; of those with a stream of requests there is only
+                # reflection, which reads no more than the contract.
+                refused_calls.labels("unknown_method").inc(handler is None)
+                return handler
+            wrapped = self._handlers[path] = self._wrapped(path.removeprefix("/"), handler)
+        return wrapped
+
+    def _wrapped(self, name: str, handler: Handler) -> Handler:
+        method: Callable[..., Any] | None = handler.unary_stream or handler.unary_unary
+        assert method is not None
+        decode = handler.request_deserializer
+        request: type[Message] = getattr(decode, "__self__")  # noqa: B009
+        rpc = Rpc(name, access_to(method), bool(handler.response_streaming), request)
+        behaviour = _streamed(method) if rpc.streams else _answered(method)
+        for interceptor in reversed(self._health if name.startswith(HEALTH) else self._stack):
+            behaviour = interceptor.wrap(behaviour, rpc)
+
+        async def enter(message: bytes, context: ServicerContext) -> Message | None:
+            metadata = context.invocation_metadata() or ()
+            texts = {name: value for name, value in metadata if isinstance(value, str)}
+            return await behaviour(message, Call(rpc, context, texts))
+
+        # The message is decoded further in: a caller without credentials learns nothing of it.
+        build = (
+            grpc.unary_stream_rpc_method_handler
+            if rpc.streams
+            else grpc.unary_unary_rpc_method_handler
+        )
+        return build(enter, None, handler.response_serializer)
+
+
+def _answered(method: Callable[..., Any]) -> Behaviour:
+    async def behave(message: Message, call: Call) -> Message | None:
+        answer: Message = await method(message, call.context)
+        return answer
+
+    return behave
+
+
+def _streamed(method: Callable[..., Any]) -> Behaviour:
+    async def behave(message: Message, call: Call) -> None:
+        async for answer in method(message, call.context):
+            await call.context.write(answer)
+
+    return behave

@@ -1,0 +1,34 @@
+"""How many calls at once."""
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from app.errors import AppError, ErrorCode
+from app.transport.calls import Behaviour, Call, Rpc
+from app.transport.metrics import active_calls, refused_calls
+
+
+class InFlightInterceptor:
+    """Refuses what comes above the limit, which streams, that mostly wait, have for themselves."""
+
+    def __init__(self, most_calls: int, most_streams: int) -> None:
+        self._limits = {False: most_calls, True: most_streams}
+        self._running = {False: 0, True: 0}
+        active_calls.labels("call").set_function(lambda: self._running[False])
+        active_calls.labels("stream").set_function(lambda: self._running[True])
+
+    def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour:
+        kind = rpc.streams
+
+        async def limit(message: Any, call: Call) -> Message | None:
+            if self._running[kind] >= self._limits[kind]:
+                refused_calls.labels("in_flight").inc()
+                raise AppError(ErrorCode.OVERLOADED, retry_after=1)
+            self._running[kind] += 1
+            try:
+                return await inner(message, call)
+            finally:
+                self._running[kind] -= 1
+
+        return limit
