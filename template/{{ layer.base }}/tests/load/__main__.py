@@ -17,6 +17,7 @@ from typing import Any
 from dev.environment import PROJECT, provided
 from dev.processes import Place
 from tests.support.accounts import sign_in
+from tests.support.probe import address
 from tests.support.servers import WIDE_LIMITS, inherited
 from tests.support.service import run_command, running_service
 
@@ -25,7 +26,7 @@ COLUMNS = "{:<18}{:>9}{:>8}{:>9}{:>9}{:>9}{:>9}".format
 
 @contextmanager
 def target(folder: Path) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """The URL of a service, and the headers of accounts on it."""
+    """The address of a service, and the headers of accounts on it."""
     url, token = os.environ.get("LOAD_URL"), os.environ.get("LOAD_TOKEN")
     if url and token:
         yield url, [{"Authorization": f"Bearer {token}"}]
@@ -34,7 +35,7 @@ def target(folder: Path) -> Iterator[tuple[str, list[dict[str, str]]]]:
     with provided(Place(folder, durable=True), settings) as environment:
         run_command("migrate", "upgrade", env=environment)
         with running_service(environment, folder) as service:
-            yield service.url, [sign_in(service) for _ in range(10)]
+            yield address(service), [sign_in(service) for _ in range(10)]
 
 
 def main() -> int:

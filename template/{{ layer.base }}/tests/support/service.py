@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,9 +108,14 @@ def _await_answer(service: Service, path: str) -> None:
 
 def seconds_until(status: int, client: httpx2.Client, address: str) -> float:
     """How long it takes until the address answers with the status."""
+    return seconds_until_true(lambda: client.get(address).status_code == status)
+
+
+def seconds_until_true(condition: Callable[[], bool]) -> float:
+    """How long it takes until the condition holds."""
     began = time.monotonic()
-    while client.get(address).status_code != status:
-        assert time.monotonic() < began + 10, f"{address} does not answer {status}"
+    while not condition():
+        assert time.monotonic() < began + 10, "the condition does not become true"
         time.sleep(0.02)
     return time.monotonic() - began
 

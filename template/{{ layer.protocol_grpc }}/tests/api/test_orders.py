@@ -2,7 +2,7 @@
 
 from app.proto.orders.v1 import orders_pb2
 from tests.support.calls import Client
-from tests.support.drafts import new_order
+from tests.support.orders import new_order
 
 
 def test_an_order_is_created_and_placed(member: Client) -> None:

@@ -7,6 +7,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
 
 from app.errors import AppError, ErrorCode
 from app.project import NAME
@@ -23,12 +24,10 @@ def status_code(error: AppError) -> grpc.StatusCode:
 
 def trailers(error: AppError, request_id: str) -> Iterable[tuple[str, str | bytes]]:
     """The trailing metadata that tells of the error: details, and what its headers say."""
-    code = status_code(error)
-    number: int = code.value[0]
-    status = Status(code=number, message=error.message)
+    status = Status(code=status_code(error).value[0], message=error.message)
     for detail in _details(error, request_id):
         status.details.add().Pack(detail)
-    yield "grpc-status-details-bin", status.SerializeToString()
+    yield from rpc_status.to_status(status).trailing_metadata
     for name, value in error.headers.items():
         yield name.lower(), value
     if error.retry_after is not None:

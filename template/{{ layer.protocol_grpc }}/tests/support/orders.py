@@ -8,7 +8,8 @@ from app.proto.orders.v1 import orders_pb2
 
 def line(**changes: Any) -> orders_pb2.OrderLine:
     """A valid line, with fields changed."""
-    return orders_pb2.OrderLine(**{"sku": "TEA-001", "quantity": 2, "unit_price": "4.50", **changes})
+    fields = {"sku": "TEA-001", "quantity": 2, "unit_price": "4.50", **changes}
+    return orders_pb2.OrderLine(**fields)
 
 
 def new_order(**changes: Any) -> orders_pb2.CreateOrderRequest:

@@ -1,0 +1,41 @@
+"""The simplest use of the API, for tests that do not care for its protocol."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import grpc
+
+from app.proto.orders.v1 import orders_pb2
+from tests.support.calls import Refusal, answered, calling, target
+from tests.support.service import Service
+
+
+class Answer(NamedTuple):
+    """`code` is OK or that of the error; `limited` says that a rate limit was told of."""
+
+    code: str
+    limited: bool
+
+
+def address(service: Service) -> str:
+    """Where clients reach the API."""
+    return target(service)
+
+
+@contextmanager
+def probing(
+    service: Service, headers: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], Answer]]:
+    """A caller who lists orders with each call of the result, which says how it went."""
+    with calling(service, headers) as client:
+
+        def ask() -> Answer:
+            try:
+                _, metadata = answered(client.orders.ListOrders, orders_pb2.ListOrdersRequest())
+            except grpc.RpcError as error:
+                refused = Refusal.of(error)
+                return Answer(refused.code, "x-ratelimit-limit" in refused.metadata)
+            return Answer("OK", "x-ratelimit-limit" in metadata)
+
+        yield ask
