@@ -21,15 +21,14 @@ REPLAYED_HEADER: dict[str, Any] = {
 
 REPLAYED = {"Idempotency-Replayed": "true"}
 
+KeyText = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=255, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
+    ),
+]
 _Key = Annotated[
-    Omittable[
-        Annotated[
-            str,
-            StringConstraints(
-                min_length=1, max_length=255, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
-            ),
-        ]
-    ],
+    Omittable[KeyText],
     Header(
         alias="Idempotency-Key",
         description="Sent again with the same body, the request is answered but not repeated",

@@ -35,10 +35,16 @@ class OrderFilter:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """`next_cursor` is None on the last page."""
+    """`cursor_after` gives the cursor that leads on from an order of the page."""
 
     orders: list[Order]
-    next_cursor: str | None
+    has_more: bool
+    cursor_after: Callable[[Order], str]
+
+    @property
+    def next_cursor(self) -> str | None:
+        """None on the last page."""
+        return self.cursor_after(self.orders[-1]) if self.has_more else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +102,11 @@ class OrderService:
             found = await OrderStore(work).page(
                 owner=owner, status=wanted.status, sort=wanted.sort, after=after, limit=limit + 1
             )
-        orders = found[:limit]
-        if len(found) <= limit:
-            return OrderPage(orders, None)
-        last = Position(orders[-1].created_at, orders[-1].id)
-        return OrderPage(orders, self._cursors.encode(last, scope))
+
+        def cursor_after(order: Order) -> str:
+            return self._cursors.encode(Position(order.created_at, order.id), scope)
+
+        return OrderPage(found[:limit], len(found) > limit, cursor_after)
 
     async def update(
         self,

@@ -89,7 +89,7 @@ class RequestMiddleware:
 
         async def send_completed(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):
                 status = message["status"]
                 message["headers"] = self._complete(message["headers"], scope, current)
             elif message["type"] == "websocket.accept":

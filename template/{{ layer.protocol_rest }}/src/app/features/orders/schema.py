@@ -1,62 +1,17 @@
 """Orders as JSON."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.features.orders.fields import Currency, Money, Quantity, Reference, Sku, Total
 from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderLine, OrderStatus
 from app.transport.optional import Omittable
 from app.transport.pagination import PageQuery, PaginationOut
-
-_MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?", re.ASCII)
-
-
-def _parse_money(value: object) -> Decimal:
-    if isinstance(value, Decimal):
-        return value
-    if isinstance(value, str) and _MONEY.fullmatch(value):
-        return Decimal(value).quantize(Decimal("0.01"))
-    raise PydanticCustomError("money", "must be a decimal string such as 12.50")
-
-
-Money = Annotated[
-    Decimal,
-    BeforeValidator(_parse_money),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,2})?$", "maxLength": 12}),
-]
-Total = Annotated[
-    Decimal,
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,17}\.[0-9]{2}$", "maxLength": 20}),
-]
-Reference = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$"),
-]
-Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", max_length=64)]
-
-
-Quantity = Annotated[int, Field(ge=1, le=10_000)]
-Currency = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Z]{3}$"),
-    Field(max_length=3, description="ISO 4217 code"),
-]
-
 
 class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)

@@ -1,0 +1,16 @@
+"""The contract of the API: the GraphQL schema, and which changes to it break clients."""
+
+from graphql import build_schema, find_breaking_changes
+
+CONTRACT = "schema.graphql"
+EXPORT = ("schema",)
+PORTS = {"PORT": 8000}
+WELCOME = (
+    "Serving on http://127.0.0.1:{port}/graphql, to be explored at http://127.0.0.1:{port}/docs."
+)
+
+
+def breaks(released: str, current: str) -> list[str]:
+    """One line for each way in which a client of the released contract would fail now."""
+    changes = find_breaking_changes(build_schema(released), build_schema(current))
+    return [change.description for change in changes]

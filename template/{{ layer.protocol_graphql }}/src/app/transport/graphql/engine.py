@@ -1,0 +1,249 @@
+"""From a request to its answer: find the document, decide, charge, execute."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from math import ceil
+from time import perf_counter
+from typing import Any
+
+import structlog
+from graphql import ExecutionResult, execute, subscribe
+
+from app.auth.graphql import owner_loader
+from app.auth.principal import Principal
+from app.bootstrap import Service
+from app.errors import AppError, ErrorCode, FieldFault
+from app.features.orders.watch import OrderWatch
+from app.platform.context import context
+from app.platform.rate_limit import RateLimitState
+from app.platform.telemetry import span
+from app.transport.graphql.context import OperationContext
+from app.transport.graphql.documents import Documents, Operation
+from app.transport.graphql.errors import (
+    RefusedError,
+    app_error,
+    error_entry,
+    limit_exceeded,
+    refusal,
+)
+from app.transport.graphql.inputs import input_faults
+from app.transport.graphql.limits import Extent, extent
+from app.transport.graphql.metrics import graphql_operation_duration, graphql_refused
+from app.transport.graphql.persisted import PersistedQueries
+from app.transport.graphql.requests import GraphQLRequest
+from app.transport.schema import ACCESS, SCHEMA, executable
+
+log = structlog.get_logger()
+
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that may be executed, and what it costs."""
+
+    operation: Operation
+    request: GraphQLRequest
+    cost: int
+
+
+@dataclass(slots=True)
+class Answer:
+    """One response; `code` is that of its first error, `headers` belong to the HTTP response."""
+
+    body: dict[str, Any]
+    code: ErrorCode | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def executed(self) -> bool:
+        return "data" in self.body
+
+
+class Engine:
+    """Executes operations for whoever asks, by HTTP or by WebSocket."""
+
+    def __init__(self, service: Service, *, introspection: bool) -> None:
+        settings = service.settings.transport
+        self.introspection = introspection
+        self.watch = OrderWatch(
+            service.database, service.orders, settings.graphql_max_subscriptions
+        )
+        self._service = service
+        self._settings = settings
+        self._schema = executable(SCHEMA)
+        self._documents = Documents(
+            self._schema, settings.graphql_max_tokens, introspection=introspection
+        )
+        self._persisted = PersistedQueries(service.cache, settings)
+
+    async def prepare(self, request: GraphQLRequest, caller: Principal | None) -> Prepared:
+        """Find the operation, and decide whether this caller may have it executed.
+
+        Raises `RefusedError` for what is wrong with the document, and `AppError` for who asks.
+        """
+        text, keep = await self._persisted.text(request.query, request.extensions)
+        operation = self._documents.operation(text, request.operation_name)
+        self._authorize(operation, caller)
+        found = extent(self._schema, operation.document, operation.node, request.variables)
+        self._limit(found)
+        if keep and caller is not None:
+            await self._persisted.keep(text)
+        return Prepared(operation, request, found.cost)
+
+    async def charge(
+        self, caller: Principal | None, prepared: Sequence[Prepared], paid: int = 0
+    ) -> RateLimitState | None:
+        """Charge for the operations, less the requests `paid` for; None where nothing is left.
+
+        Raises `RefusedError` where together they cost too much.
+        """
+        cost = sum(each.cost for each in prepared)
+        if cost > self._settings.graphql_max_cost:
+            graphql_refused.labels("cost").inc()
+            most = self._settings.graphql_max_cost
+            raise limit_exceeded(FieldFault("cost", f"is {cost}, and must be at most {most}"))
+        due = max(1, ceil(cost / self._settings.graphql_cost_per_request)) - paid
+        if due <= 0:
+            return None
+        return await self._service.rate_limiter.check(caller, context().client_address, due)
+
+    async def execute(
+        self,
+        prepared: Prepared,
+        caller: Principal | None,
+        idempotency_key: str | None = None,
+        place: int = 0,
+    ) -> Answer:
+        """Execute a query or a mutation; `place` is the operation's own in a batch."""
+        operation, began = prepared.operation, perf_counter()
+        shared = self._context(caller)
+        shared.idempotency_key, shared.place = idempotency_key, place
+        with span(
+            f"{operation.kind.value} {operation.label}",
+            attributes={
+                "graphql.operation.type": operation.kind.value,
+                "graphql.operation.name": _name(prepared),
+            },
+        ):
+            running = execute(
+                self._schema,
+                operation.document,
+                context_value=shared,
+                variable_values=dict(prepared.request.variables),
+                operation_name=prepared.request.operation_name,
+                hide_suggestions=not self.introspection,
+            )
+            result = await running if isawaitable(running) else running
+        answer = self._answer(prepared, result)
+        if shared.replayed:
+            answer.headers["Idempotency-Replayed"] = "true"
+        self._record(prepared, answer, perf_counter() - began)
+        return answer
+
+    async def subscribe(self, prepared: Prepared, caller: Principal) -> AsyncGenerator[Answer]:
+        """The events of a subscription; raises `AppError` where its source ends with one."""
+        operation = prepared.operation
+        started = subscribe(
+            self._schema,
+            operation.document,
+            context_value=self._context(caller),
+            variable_values=dict(prepared.request.variables),
+            operation_name=prepared.request.operation_name,
+            hide_suggestions=not self.introspection,
+        )
+        source = await started if isawaitable(started) else started
+        if isinstance(source, ExecutionResult):
+            yield self._answer(prepared, source)
+            return
+        async with aclosing(source) as events:  # type: ignore[type-var]
+            async for result in events:
+                began = perf_counter()
+                answer = self._answer(prepared, result)
+                self._record(prepared, answer, perf_counter() - began)
+                yield answer
+
+    def _context(self, caller: Principal | None) -> OperationContext:
+        return OperationContext(
+            service=self._service,
+            watch=self.watch,
+            owners=owner_loader(self._service.database, caller),
+            caller=caller,
+        )
+
+    def _authorize(self, operation: Operation, caller: Principal | None) -> None:
+        """Refuse the whole operation for a root field that the caller may not call."""
+        if operation.introspective:
+            if caller is None and not self.introspection:
+                raise AppError(ErrorCode.UNAUTHENTICATED)
+            return
+        if caller is None:
+            raise AppError(ErrorCode.UNAUTHENTICATED)
+        root = operation.kind.value.capitalize()
+        for name in operation.fields:
+            permission = None if name.startswith("__") else ACCESS[root, name]
+            if permission is not None:
+                caller.require(permission)
+
+    def _limit(self, found: Extent) -> None:
+        settings = self._settings
+        faults = [
+            FieldFault(name, f"is {value}, and must be at most {most}")
+            for name, value, most in (
+                ("depth", found.depth, settings.graphql_max_depth),
+                ("aliases", found.aliases, settings.graphql_max_aliases),
+                ("cost", found.cost, settings.graphql_max_cost),
+            )
+            if value > most
+        ]
+        faults += [
+            FieldFault("first", f"is {size}, and must be 1 to {settings.graphql_max_page}")
+            for size in sorted(found.pages)
+            if not 1 <= size <= settings.graphql_max_page
+        ]
+        if faults:
+            for fault in faults:
+                graphql_refused.labels(fault.field).inc()
+            raise limit_exceeded(*faults)
+
+    def _answer(self, prepared: Prepared, result: ExecutionResult) -> Answer:
+        if not result.errors:
+            return Answer({"data": result.data})
+        if result.data is None and all(error.path is None for error in result.errors):
+            variables = prepared.request.variables
+            faults = input_faults(SCHEMA, self._schema, prepared.operation.node, variables)
+            return refused(refusal(AppError(ErrorCode.VALIDATION_ERROR, details=faults)))
+        told = [(app_error(error), error) for error in result.errors]
+        entries = [error_entry(error, place) for error, place in told]
+        answer = Answer({"data": result.data, "errors": entries}, told[0][0].code)
+        waits = [error.retry_after for error, _ in told if error.retry_after is not None]
+        if waits:
+            answer.headers["Retry-After"] = str(max(1, ceil(max(waits))))
+        return answer
+
+    def _record(self, prepared: Prepared, answer: Answer, seconds: float) -> None:
+        operation = prepared.operation
+        code = "ok" if answer.code is None else answer.code.name
+        labels = operation.kind.value, operation.label, code
+        graphql_operation_duration.labels(*labels).observe(seconds)
+        log.info(
+            "operation",
+            operation_type=operation.kind.value,
+            operation=operation.label,
+            operation_name=_name(prepared),
+            cost=prepared.cost,
+            code=code,
+            duration_ms=round(seconds * 1000, 3),
+        )
+
+
+def refused(error: RefusedError) -> Answer:
+    """The response to an operation that is not executed: it has no `data`."""
+    return Answer({"errors": error.entries}, error.code)
+
+
+def _name(prepared: Prepared) -> str:
+    name = prepared.operation.node.name
+    return name.value[:_LONGEST_NAME] if name else ""

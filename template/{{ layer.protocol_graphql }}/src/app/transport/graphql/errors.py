@@ -1,0 +1,84 @@
+"""Errors as entries of a GraphQL response."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+from strawberry.pydantic import InputValidationError
+
+from app.errors import AppError, ErrorCode, FieldFault, error_body
+from app.platform.context import context
+
+log = structlog.get_logger()
+
+# What a client sends could make up more.
+MOST_FAULTS = 1000
+LONGEST_FIELD = 256
+
+
+class RefusedError(Exception):
+    """The operation is not executed; `entries` say why."""
+
+    def __init__(self, code: ErrorCode, entries: list[dict[str, Any]]) -> None:
+        super().__init__(code.name)
+        self.code = code
+        self.entries = entries
+
+
+def refusal(error: AppError) -> RefusedError:
+    """The refusal of an operation for one reason."""
+    return RefusedError(error.code, [error_entry(error)])
+
+
+def limit_exceeded(*faults: FieldFault) -> RefusedError:
+    """The refusal of an operation that asks for too much."""
+    return refusal(AppError(ErrorCode.VALIDATION_ERROR, _reasons(faults), details=faults))
+
+
+def _reasons(faults: Iterable[FieldFault]) -> str:
+    return "; ".join(f"{fault.field} {fault.issue}" for fault in faults)
+
+
+def document_refused(code: ErrorCode, errors: Sequence[GraphQLError]) -> RefusedError:
+    """The refusal of a document that GraphQL itself finds faults in, with its words and places."""
+    return RefusedError(code, [error_entry(AppError(code, e.message), e) for e in errors])
+
+
+def error_entry(error: AppError, place: GraphQLError | None = None) -> dict[str, Any]:
+    """An entry of `errors`, whose extensions are those of every error of the service."""
+    entry: dict[str, Any] = {"message": error.message}
+    if place is not None and place.locations:
+        entry["locations"] = [location.formatted for location in place.locations]
+    if place is not None and place.path is not None:
+        entry["path"] = place.path
+    return entry | {"extensions": error_extensions(error_body(error, context().request_id))}
+
+
+def error_extensions(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the error shape is not in the message already."""
+    return {name: value for name, value in body["error"].items() if name != "message"}
+
+
+def app_error(error: GraphQLError) -> AppError:
+    """What the client is told of an error in a resolver; nothing where nobody expected it."""
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    if isinstance(original, AppError):
+        return original
+    if isinstance(original, InputValidationError):
+        found = (original.extensions or {})["validationErrors"][:MOST_FAULTS]
+        faults = [FieldFault(field_path(it["location"][1:]), it["message"]) for it in found]
+        return AppError(ErrorCode.VALIDATION_ERROR, details=faults)
+    log.error("unhandled exception", exc_info=original or error)
+    return AppError(ErrorCode.INTERNAL_ERROR)
+
+
+def field_path(location: Iterable[int | str]) -> str:
+    """`("lines", "0", "quantity")` as `lines[0].quantity`."""
+    path = ""
+    for part in location:
+        index = isinstance(part, int) or part.isdecimal()
+        path += f"[{part}]" if index else f".{part}" if path else str(part)
+    return path[:LONGEST_FIELD] or "input"

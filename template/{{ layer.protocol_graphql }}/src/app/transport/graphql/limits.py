@@ -1,0 +1,143 @@
+"""How much an operation asks for: depth, aliases, page sizes and cost.
+
+The cost is the number of objects that may have to be made. A connection has as many as `first`
+says, any other list is taken to have ten.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
+
+_ASSUMED_LENGTH = 10
+
+
+class Extent(NamedTuple):
+    """`pages` are the page sizes that are asked for."""
+
+    depth: int = 0
+    aliases: int = 0
+    cost: int = 0
+    pages: frozenset[int] = frozenset()
+
+    def __or__(self, other: "Extent") -> "Extent":
+        return Extent(
+            max(self.depth, other.depth),
+            self.aliases + other.aliases,
+            self.cost + other.cost,
+            self.pages | other.pages,
+        )
+
+
+def extent(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+) -> Extent:
+    """What an operation of a valid document asks for, each fragment counted wherever it is spread.
+
+    Introspection is left out: it is limited by the validation of the document.
+    """
+    defaults = {
+        definition.variable.name.value: int(definition.default_value.value)
+        for definition in operation.variable_definitions or ()
+        if isinstance(definition.default_value, IntValueNode)
+    }
+    meter = _Meter(schema, document, {**defaults, **variables})
+    return meter.selections(operation.selection_set, schema.get_root_type(operation.operation))
+
+
+class _Meter:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]
+    ) -> None:
+        self._schema = schema
+        self._variables = variables
+        self._fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self._measured: dict[str, Extent] = {}
+
+    def selections(self, selected: SelectionSetNode, parent: GraphQLNamedType | None) -> Extent:
+        total = Extent()
+        for selection in selected.selections:
+            total |= self._selection(selection, parent)
+        return total
+
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> Extent:
+        if isinstance(node, FieldNode):
+            return self._field(node, parent)
+        if isinstance(node, InlineFragmentNode):
+            on = node.type_condition
+            return self.selections(
+                node.selection_set, self._schema.get_type(on.name.value) if on else parent
+            )
+        # Measured once: spreads of spreads would multiply the work.
+        name = node.name.value  # type: ignore[attr-defined]
+        if name not in self._measured:
+            fragment = self._fragments[name]
+            on = fragment.type_condition
+            self._measured[name] = self.selections(
+                fragment.selection_set, self._schema.get_type(on.name.value)
+            )
+        return self._measured[name]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Extent:
+        own = Extent(depth=1, aliases=1 if node.alias else 0)
+        name = node.name.value
+        if (
+            node.selection_set is None
+            or name.startswith("__")
+            or not isinstance(parent, (GraphQLObjectType, GraphQLInterfaceType))
+        ):
+            return own
+        definition = parent.fields[name]
+        below = self.selections(node.selection_set, get_named_type(definition.type))
+        page = self._page(node, definition)
+        length = page if page is not None else _length(definition, parent)
+        pages = below.pages if page is None else below.pages | {page}
+        cost = 1 + max(length, 1) * below.cost
+        return own | Extent(below.depth + 1, below.aliases, cost, pages)
+
+    def _page(self, node: FieldNode, definition: GraphQLField) -> int | None:
+        """The size of the page; None where the field has none, or not of an integer."""
+        if "first" not in definition.args:
+            return None
+        given = next((it.value for it in node.arguments or () if it.name.value == "first"), None)
+        if isinstance(given, IntValueNode):
+            return int(given.value)
+        value = None
+        if isinstance(given, VariableNode):
+            value = self._variables.get(given.name.value)
+        if isinstance(value, int):
+            return value
+        default = definition.args["first"].default_value
+        return default if isinstance(default, int) else None
+
+
+def _length(definition: GraphQLField, parent: GraphQLNamedType) -> int:
+    # The items of a connection were counted with it.
+    if not is_list_type(get_nullable_type(definition.type)) or parent.name.endswith("Connection"):
+        return 1
+    return _ASSUMED_LENGTH

@@ -1,0 +1,307 @@
+"""`/graphql` over WebSockets: the protocol graphql-transport-ws, and no other.
+
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from graphql import OperationType
+from opentelemetry.trace import SpanKind
+from pydantic_core import to_json
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from app.auth.authentication import AuthRequest
+from app.auth.principal import Principal
+from app.bootstrap import Service
+from app.errors import AppError, ErrorCode
+from app.http.errors import error_response
+from app.http.json import parse_json
+from app.platform.context import RequestContext, context, reset_context, set_context
+from app.platform.telemetry import current_traceparent, span
+from app.transport.graphql.engine import Answer, Engine, Prepared, refused
+from app.transport.graphql.errors import RefusedError, refusal
+from app.transport.graphql.metrics import graphql_sockets, graphql_subscriptions
+from app.transport.graphql.requests import parse_request
+
+log = structlog.get_logger()
+
+PROTOCOL = "graphql-transport-ws"
+_CREDENTIALS = ("authorization", "x-api-key")
+_LONGEST_ID = 128
+_MOST_FAILED_CHECKS = 3
+
+
+class CloseError(Exception):
+    """The socket is closed with this code, which tells the client whether to try again."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class GraphQLSockets:
+    """All sockets of the process."""
+
+    def __init__(self, service: Service, engine: Engine) -> None:
+        self._service = service
+        self._engine = engine
+        self._open = 0
+        graphql_sockets.set_function(lambda: self._open)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one socket to its end."""
+        try:
+            await self._admit(websocket)
+        except AppError as error:
+            await websocket.send_denial_response(error_response(error))
+            return
+        self._open += 1
+        try:
+            await _Socket(self._service, self._engine, websocket).run()
+        finally:
+            self._open -= 1
+
+    async def _admit(self, websocket: WebSocket) -> None:
+        if not self._may_connect(websocket.headers):
+            raise AppError(ErrorCode.FORBIDDEN, "Pages of this origin may not connect")
+        if self._open >= self._service.settings.transport.graphql_max_sockets:
+            raise AppError(ErrorCode.OVERLOADED, retry_after=1)
+        state = await self._service.rate_limiter.check(None, context().client_address)
+        if not state.allowed:
+            raise state.error()
+
+    def _may_connect(self, headers: Mapping[str, str]) -> bool:
+        """Browsers ask no server first, as they do for requests: so the origin is checked here."""
+        origin = headers.get("origin")
+        if origin is None or urlsplit(origin).netloc == headers.get("host"):
+            return True
+        origins = self._service.settings.http.cors_origins
+        return origin in origins or "*" in origins
+
+
+class _Socket:
+    """One socket: who is at its other end, and the operations in progress."""
+
+    def __init__(self, service: Service, engine: Engine, websocket: WebSocket) -> None:
+        self._service = service
+        self._settings = service.settings.transport
+        self._engine = engine
+        self._websocket = websocket
+        self._connection = context()
+        self._traceparent = current_traceparent()
+        self._headers: dict[str, str] = {}
+        self._caller: Principal | None = None
+        self._operations: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        offered = PROTOCOL in self._websocket.scope["subprotocols"]
+        await self._websocket.accept(PROTOCOL if offered else None)
+        receiving: asyncio.Task[None] | None = None
+        checking: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(self._settings.graphql_init_timeout_seconds):
+                await self._initialise(offered=offered)
+            receiving = asyncio.create_task(self._receive())
+            checking = asyncio.create_task(self._check())
+            done, _ = await asyncio.wait({receiving, checking}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except CloseError as error:
+            await self._close(error.code, error.reason)
+        except TimeoutError:
+            await self._close(4408, "Connection initialisation timeout")
+        except WebSocketDisconnect:
+            pass
+        finally:
+            tasks = [*self._operations.values(), *filter(None, (receiving, checking))]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _close(self, code: int, reason: str) -> None:
+        log.info("socket closed", code=code, reason=reason)
+        with suppress(WebSocketDisconnect):
+            await self._websocket.close(code, reason)
+
+    async def _initialise(self, *, offered: bool) -> None:
+        if not offered:
+            raise CloseError(4406, "Subprotocol not acceptable")
+        while True:
+            message = await self._next()
+            if message["type"] == "connection_init":
+                break
+            if message["type"] == "subscribe":
+                raise CloseError(4401, "Unauthorized")
+            await self._keep_alive(message)
+        payload = message.get("payload") or {}
+        if not isinstance(payload, dict):
+            raise CloseError(4400, "The payload must be an object")
+        sent = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
+        own = {name: sent[name] for name in _CREDENTIALS if name in sent}
+        self._headers = {**dict(self._websocket.headers), **own}
+        try:
+            self._caller = await self._authenticate()
+        except AppError as error:
+            code = 4403 if error.code.value.http_status == 401 else 1013
+            raise CloseError(code, error.code.name) from None
+        self._connection.principal = self._caller
+        await self._send({"type": "connection_ack"})
+
+    async def _authenticate(self) -> Principal:
+        request = AuthRequest("GET", self._headers, self._websocket.url.query)
+        caller = await self._service.auth.authenticator.authenticate(request)
+        if caller is None:
+            raise AppError(ErrorCode.UNAUTHENTICATED)
+        return caller
+
+    async def _check(self) -> None:
+        """End the socket once its credentials have expired, or have been revoked."""
+        failures = 0
+        while True:
+            await asyncio.sleep(self._settings.graphql_recheck_seconds)
+            try:
+                self._caller = await self._authenticate()
+                failures = 0
+            except AppError as error:
+                if error.code.value.http_status == 401:
+                    raise CloseError(4403, error.code.name) from None
+                failures += 1
+                if failures >= _MOST_FAILED_CHECKS:
+                    raise CloseError(1013, error.code.name) from None
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._next()
+            match message["type"]:
+                case "subscribe":
+                    await self._subscribe(message)
+                case "complete":
+                    # Its id may be used again at once.
+                    task = self._operations.pop(_id(message), None)
+                    if task is not None:
+                        task.cancel()
+                case "connection_init":
+                    raise CloseError(4429, "Too many initialisation requests")
+                case _:
+                    await self._keep_alive(message)
+
+    async def _keep_alive(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "ping":
+            payload = {"payload": message["payload"]} if "payload" in message else {}
+            await self._send({"type": "pong", **payload})
+        elif message["type"] != "pong":
+            raise CloseError(4400, "The type of the message is not known")
+
+    async def _next(self) -> dict[str, Any]:
+        received = await self._websocket.receive()
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code", 1005))
+        try:
+            message = parse_json((received.get("text") or "").encode())
+        except (AppError, UnicodeEncodeError):
+            raise CloseError(4400, "The message is not JSON text") from None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise CloseError(4400, "The message must be an object with a type")
+        return message
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        if self._websocket.application_state is not WebSocketState.CONNECTED:
+            raise WebSocketDisconnect
+        await self._websocket.send({"type": "websocket.send", "text": to_json(message).decode()})
+
+    async def _subscribe(self, message: Mapping[str, Any]) -> None:
+        operation_id = _id(message)
+        if operation_id in self._operations:
+            raise CloseError(4409, "Subscriber already exists")
+        payload = message.get("payload")
+        if len(self._operations) >= self._settings.graphql_max_operations_per_socket:
+            reason = "Too many operations at once on this connection"
+            await self._tell(operation_id, refused(refusal(AppError(ErrorCode.OVERLOADED, reason))))
+            return
+        task = asyncio.create_task(self._run(operation_id, payload))
+        self._operations[operation_id] = task
+
+    async def _tell(self, operation_id: str, answer: Answer) -> bool:
+        """Send one result; whether more may follow it."""
+        if answer.executed:
+            await self._send({"id": operation_id, "type": "next", "payload": answer.body})
+        else:
+            payload = answer.body["errors"]
+            await self._send({"id": operation_id, "type": "error", "payload": payload})
+        return answer.executed
+
+    async def _run(self, operation_id: str, payload: Any) -> None:
+        """Run one operation as a request of its own, with an id, a span and a time budget."""
+        assert self._caller is not None
+        current = RequestContext(
+            request_id=f"{self._connection.request_id[:91]}.{uuid4().hex}",
+            client_address=self._connection.client_address,
+            method="WS",
+            route=self._connection.route or "/graphql",
+            principal=self._caller,
+        )
+        token = set_context(current)
+        try:
+            with span("WS /graphql", kind=SpanKind.SERVER, traceparent=self._traceparent):
+                if await self._answer(operation_id, payload, self._caller):
+                    await self._send({"id": operation_id, "type": "complete"})
+        except WebSocketDisconnect:
+            log.debug("socket closed while an operation ran")
+        finally:
+            reset_context(token)
+            if self._operations.get(operation_id) is asyncio.current_task():
+                del self._operations[operation_id]
+
+    async def _answer(self, operation_id: str, payload: Any, caller: Principal) -> bool:
+        """Send the results; whether the operation is complete, rather than refused."""
+        try:
+            prepared = await self._begin(payload, caller)
+            if isinstance(prepared, Answer):
+                return await self._tell(operation_id, prepared)
+            events = self._engine.subscribe(prepared, caller)
+            with graphql_subscriptions.track_inprogress():
+                async with aclosing(events):
+                    async for answer in events:
+                        if not await self._tell(operation_id, answer):
+                            return False
+            return True
+        except RefusedError as error:
+            answer = refused(error)
+        except AppError as error:
+            answer = refused(refusal(error))
+        except TimeoutError:
+            answer = refused(refusal(AppError(ErrorCode.DEADLINE_EXCEEDED)))
+        except WebSocketDisconnect:
+            raise
+        except Exception:
+            log.exception("unhandled exception")
+            answer = refused(refusal(AppError(ErrorCode.INTERNAL_ERROR)))
+        return await self._tell(operation_id, answer)
+
+    async def _begin(self, payload: Any, caller: Principal) -> Prepared | Answer:
+        """What has to be done in time: the answer to an operation, or a subscription to begin."""
+        seconds = self._service.settings.http.http_request_timeout_seconds
+        async with asyncio.timeout(seconds) as budget:
+            context().deadline = budget.when()
+            prepared = await self._engine.prepare(parse_request(payload), caller)
+            state = await self._engine.charge(caller, [prepared])
+            if state is not None and not state.allowed:
+                raise state.error()
+            if prepared.operation.kind is OperationType.SUBSCRIPTION:
+                context().deadline = None
+                return prepared
+            return await self._engine.execute(prepared, caller)
+
+
+def _id(message: Mapping[str, Any]) -> str:
+    found = message.get("id")
+    if not isinstance(found, str) or not 1 <= len(found) <= _LONGEST_ID:
+        raise CloseError(4400, f"The id must be a string of 1 to {_LONGEST_ID} characters")
+    return found

@@ -1,0 +1,52 @@
+"""Which routes the service answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.routing import WebSocketRoute
+
+from app.auth import api as auth
+from app.bootstrap import Service
+from app.features.audit import api as audit
+from app.http.routing import NamedRoute
+from app.transport import docs
+from app.transport.graphql.engine import Engine
+from app.transport.graphql.http import GraphQLEndpoint
+from app.transport.graphql.middleware import PATH, GraphQLErrorMiddleware
+from app.transport.graphql.socket import GraphQLSockets
+from app.transport.versioning import PREFIX
+
+
+def protocol_middleware() -> list[Middleware]:
+    """What GraphQL adds to the stack."""
+    return [Middleware(GraphQLErrorMiddleware)]
+
+
+def include_routes(app: FastAPI, *, with_docs: bool) -> None:
+    """Mount GraphQL, and what stays HTTP beside it."""
+    service: Service = app.state.service
+    settings = service.settings.transport
+    engine = Engine(service, introspection=with_docs)
+    endpoint = GraphQLEndpoint(engine, settings.graphql_max_batch)
+    sockets = GraphQLSockets(service, engine)
+
+    @asynccontextmanager
+    async def watching(_app: object) -> AsyncIterator[None]:
+        async with engine.watch.running():
+            yield
+
+    graphql = APIRouter(lifespan=watching)
+    graphql.routes.append(NamedRoute(PATH, endpoint.respond, methods=["GET", "POST"]))
+    graphql.routes.append(WebSocketRoute(PATH, sockets.serve))
+    app.include_router(graphql)
+    for router in (
+        auth.router,
+        audit.router,
+        # Your own routers go below this line.
+    ):
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(auth.public_router)
+    if with_docs:
+        docs.install(app)

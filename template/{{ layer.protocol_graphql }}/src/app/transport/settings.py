@@ -1,0 +1,59 @@
+"""Settings of the protocol."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from app.platform.configuration import SettingsGroup
+
+
+class TransportSettings(SettingsGroup):
+    """`GRAPHQL_*`: what a document may ask for, and how many sockets and subscriptions there are.
+
+    `HTTP_DOCS_ENABLED` is about the page `/docs`, introspection, and suggestions in errors: outside
+    of production, unless set. A request of the rate limits pays for `graphql_cost_per_request`.
+    With `graphql_allowed_documents`, a JSON file of names and documents, no other is executed.
+    """
+
+    http_docs_enabled: bool | None = None
+    graphql_max_depth: PositiveInt = 10
+    graphql_max_aliases: PositiveInt = 30
+    graphql_max_tokens: PositiveInt = 1000
+    graphql_max_cost: PositiveInt = 2000
+    graphql_max_batch: PositiveInt = 10
+    graphql_max_page: PositiveInt = 100
+    graphql_cost_per_request: PositiveInt = 50
+    graphql_persisted_seconds: int = Field(86_400, ge=0)
+    graphql_allowed_documents: Path | None = None
+    graphql_max_sockets: PositiveInt = 1000
+    graphql_max_subscriptions: PositiveInt = 1000
+    graphql_max_operations_per_socket: PositiveInt = 20
+    graphql_init_timeout_seconds: PositiveFloat = 5
+    graphql_recheck_seconds: PositiveFloat = 10
+
+    @field_validator("graphql_allowed_documents")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            _read_documents(path)
+        return path
+
+    def allowed_documents(self) -> dict[str, str] | None:
+        """The documents of the file by name and by the SHA-256 of their text; None allows all."""
+        if self.graphql_allowed_documents is None:
+            return None
+        named = _read_documents(self.graphql_allowed_documents)
+        return named | {sha256(text.encode()).hexdigest(): text for text in named.values()}
+
+
+def _read_documents(path: Path) -> dict[str, str]:
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ValueError("must be a JSON file") from None
+    if not (isinstance(found, dict) and all(isinstance(text, str) for text in found.values())):
+        raise ValueError("must hold an object of names and documents")
+    return found

@@ -1,0 +1,42 @@
+"""The simplest use of the API, for tests that do not care for its protocol."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tests.support.service import Service
+
+QUERY = "{ orders(first: 1) { edges { node { id } } } }"
+
+
+class Answer(NamedTuple):
+    """`code` is OK or that of the error; `limited` says that a rate limit was told of."""
+
+    code: str
+    limited: bool
+
+
+def address(service: Service) -> str:
+    """Where clients reach the API."""
+    return service.url
+
+
+@contextmanager
+def probing(
+    service: Service, headers: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], Answer]]:
+    """A caller who lists orders with each call of the result, which says how it went."""
+    with service.client(headers=dict(headers or {})) as client:
+
+        def ask() -> Answer:
+            response = client.post("/graphql", json={"query": QUERY})
+            body = response.json()
+            if "error" in body:
+                code = body["error"]["code"]
+            elif body.get("errors"):
+                code = body["errors"][0]["extensions"]["code"]
+            else:
+                code = "OK"
+            return Answer(code, "X-RateLimit-Limit" in response.headers)
+
+        yield ask
