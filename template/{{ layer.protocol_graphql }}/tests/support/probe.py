@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from tests.support.graphql import codes, send
 from tests.support.service import Service
-
-QUERY = "{ orders(first: 1) { edges { node { id } } } }"
 
 
 class Answer(NamedTuple):
@@ -29,14 +28,8 @@ def probing(
     with service.client(headers=dict(headers or {})) as client:
 
         def ask() -> Answer:
-            response = client.post("/graphql", json={"query": QUERY})
-            body = response.json()
-            if "error" in body:
-                code = body["error"]["code"]
-            elif body.get("errors"):
-                code = body["errors"][0]["extensions"]["code"]
-            else:
-                code = "OK"
+            response = send(client, "{ orders(first: 1) { nodes { id } } }")
+            code = next(iter(codes(response)), "OK")
             return Answer(code, "X-RateLimit-Limit" in response.headers)
 
         yield ask

@@ -1,0 +1,57 @@
+"""Operations by WebSocket."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+from tests.support.service import Service
+
+PROTOCOL = "graphql-transport-ws"
+CHANGES = "subscription ($id: ID!) { orderStatusChanged(id: $id) { id status version } }"
+
+
+class Socket:
+    """A connection, whose messages are objects."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    def send(self, **message: Any) -> None:
+        self.connection.send(json.dumps(message))
+
+    def receive(self, timeout: float = 5) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self.connection.recv(timeout))
+        return message
+
+    def initialise(self, headers: Mapping[str, str]) -> None:
+        """Prove who is calling, and await the acknowledgement."""
+        self.send(type="connection_init", payload=dict(headers))
+        assert self.receive() == {"type": "connection_ack"}
+
+    def subscribe(self, number: str, query: str, **variables: Any) -> None:
+        self.send(id=number, type="subscribe", payload={"query": query, "variables": variables})
+
+    def closed_with(self, timeout: float = 5) -> tuple[int, str]:
+        """The code and the reason with which the service closes it, whatever it sends before."""
+        try:
+            while True:
+                self.connection.recv(timeout)
+        except TimeoutError:
+            raise AssertionError("the socket stays open") from None
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001, of websockets
+            assert self.connection.close_code is not None
+            return self.connection.close_code, self.connection.close_reason or ""
+
+
+@contextmanager
+def socket_of(service: Service, *subprotocols: str, **options: Any) -> Iterator[Socket]:
+    """A new socket, not initialised yet."""
+    url = service.url.replace("http", "ws", 1) + "/graphql"
+    offered: Any = subprotocols or (PROTOCOL,)
+    with connect(url, subprotocols=offered, proxy=None, **options) as connection:
+        yield Socket(connection)
