@@ -8,7 +8,7 @@ import grpc
 
 from app.proto.auth.v1 import auth_pb2
 from app.proto.auth.v1.auth_pb2_grpc import AuthServiceStub
-from tests.support.calls import calling
+from tests.support.calls import Client, calling
 from tests.support.service import Service, run_command
 
 # What production asks for beside the keys, and what no provider of development sets.
@@ -73,3 +73,8 @@ def _account(service: Service, role: str) -> str:
             register(service, email)
             run_command("users", "set-role", email, role, env=service.environment)
     return _accounts[key]
+
+
+def end_sessions(client: Client) -> None:
+    """Revoke what the client's credentials were given for."""
+    auth_stub(client.channel).RevokeAllTokens(auth_pb2.RevokeAllTokensRequest())

@@ -71,6 +71,11 @@ class Client:
         self.orders = OrderServiceStub(self.channel)
         self.audit = AuditServiceStub(self.channel)
 
+    def raw(self, method: str) -> Callable[..., bytes]:
+        """The method as bytes in and out, which need not be messages of the contract."""
+        call: Callable[..., bytes] = self.channel.unary_unary(f"/{method}")
+        return call
+
 
 @contextmanager
 def calling(
@@ -105,7 +110,7 @@ def answered(
 class _Details(grpc.ClientCallDetails):
     def __init__(self, details: grpc.ClientCallDetails, metadata: Metadata) -> None:
         self.method = details.method
-        self.timeout = SECONDS if details.timeout is None else details.timeout
+        self.timeout = details.timeout
         self.credentials = details.credentials
         self.wait_for_ready = details.wait_for_ready
         self.compression = details.compression

@@ -1,0 +1,129 @@
+"""Who may call what, and in which order a call is refused."""
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+
+from app.bootstrap import build_service
+from app.features.orders.watch import OrderWatch
+from app.proto.audit.v1 import audit_pb2
+from app.proto.orders.v1 import orders_pb2
+from app.settings import Settings
+from app.transport.access import PUBLIC, access_to
+from app.transport.offers import Offer
+from app.transport.services import CONTRACT, offers
+from tests.support.accounts import sign_in
+from tests.support.calls import Client, calling, refusal
+from tests.support.orders import new_order
+from tests.support.service import Service
+
+NONSENSE = b"\xff\xff"
+
+
+@pytest.fixture
+def offered(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[Offer]:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    service = build_service(Settings.load())
+    return offers(service, OrderWatch(service.database, service.orders, 1))
+
+
+def test_every_method_of_the_contract_is_offered_with_a_decision(offered: list[Offer]) -> None:
+    in_contract = {name for file in CONTRACT for name in file.services_by_name}
+    assert {offer.contract.name for offer in offered} == in_contract
+    decisions = {
+        f"{offer.contract.full_name}/{method.name}": access_to(getattr(offer.servicer, method.name))
+        for offer in offered
+        for method in offer.contract.methods
+    }
+    assert len(decisions) == sum(len(offer.contract.methods) for offer in offered)
+    assert {name for name, access in decisions.items() if access == PUBLIC} == {
+        "auth.v1.AuthService/LogIn",
+        "auth.v1.AuthService/RefreshTokens",
+        "auth.v1.AuthService/Register",
+        "auth.v1.AuthService/RevokeToken",
+    }
+
+
+def test_a_method_without_a_decision_is_no_method() -> None:
+    async def forgotten() -> None: ...
+
+    with pytest.raises(LookupError, match="forgotten"):
+        access_to(forgotten)
+
+
+@pytest.mark.parametrize("offer_index", range(len(CONTRACT)))
+def test_nobody_gets_in_without_credentials(
+    anonymous: Client, offered: list[Offer], offer_index: int
+) -> None:
+    offer = offered[offer_index]
+    for method in offer.contract.methods:
+        access = access_to(getattr(offer.servicer, method.name))
+        refused = refusal(anonymous.raw(f"{offer.contract.full_name}/{method.name}"), NONSENSE)
+        expected = "MALFORMED_REQUEST" if access == PUBLIC else "UNAUTHENTICATED"
+        assert refused.code == expected, method.name
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["Bearer", "Bearer nonsense", "Basic dXNlcjpwYXNz", "bearer a.b.c", "nonsense"],
+)
+def test_bad_credentials_are_refused(service: Service, authorization: str) -> None:
+    with calling(service, {"authorization": authorization}) as client:
+        refused = refusal(client.orders.ListOrders, orders_pb2.ListOrdersRequest())
+    assert refused.status is grpc.StatusCode.UNAUTHENTICATED
+    assert refused.code == "UNAUTHENTICATED"
+    assert refused.retry_seconds is None
+
+
+def test_repeated_credentials_are_refused(member: Client) -> None:
+    request = orders_pb2.ListOrdersRequest()
+    twice = refusal(member.orders.ListOrders, request, metadata=(("authorization", "Bearer x"),))
+    assert twice.code == "MALFORMED_REQUEST"
+
+
+def test_a_permission_comes_before_the_message(
+    viewer: Client, member: Client, service: Service
+) -> None:
+    refused = refusal(viewer.raw("orders.v1.OrderService/CreateOrder"), NONSENSE)
+    assert refused.status is grpc.StatusCode.PERMISSION_DENIED
+    assert refused.code == "FORBIDDEN"
+    viewer.orders.ListOrders(orders_pb2.ListOrdersRequest())
+    request = audit_pb2.ListAuditEventsRequest(page_size=-1)
+    assert refusal(member.audit.ListAuditEvents, request).code == "FORBIDDEN"
+    with calling(service, sign_in(service, scope="orders:read")) as narrow:
+        assert refusal(narrow.orders.CreateOrder, new_order()).code == "FORBIDDEN"
+        narrow.orders.ListOrders(orders_pb2.ListOrdersRequest())
+
+
+def test_an_auditor_reads_who_did_what_from_where(
+    sign_in_as: Callable[[str], Client], member: Client
+) -> None:
+    order = member.orders.CreateOrder(new_order(), metadata=(("x-request-id", "from-the-test"),))
+    auditor = sign_in_as("admin")
+    request = audit_pb2.ListAuditEventsRequest(object=order.name, page_size=1)
+    (event,) = auditor.audit.ListAuditEvents(request).audit_events
+    assert event.name == f"auditEvents/{event.uid}"
+    assert event.action == "orders.create"
+    assert event.outcome == audit_pb2.AuditEvent.OUTCOME_SUCCESS
+    assert event.actor_kind == audit_pb2.AuditEvent.ACTOR_KIND_USER
+    assert event.request_id == "from-the-test"
+    assert event.client_address == "127.0.0.1"
+    assert set(event.scopes.values) == {"orders:read", "orders:write"}
+    assert event.occur_time.ToDatetime() >= order.create_time.ToDatetime()
+
+
+def test_the_audit_trail_has_pages(sign_in_as: Callable[[str], Client], member: Client) -> None:
+    order = member.orders.CreateOrder(new_order())
+    member.orders.PlaceOrder(orders_pb2.PlaceOrderRequest(name=order.name))
+    auditor = sign_in_as("admin")
+    request = audit_pb2.ListAuditEventsRequest(object=order.name, page_size=1)
+    first = auditor.audit.ListAuditEvents(request)
+    request.page_token = first.next_page_token
+    second = auditor.audit.ListAuditEvents(request)
+    actions = [page.audit_events[0].action for page in (first, second)]
+    assert actions == ["orders.place", "orders.create"]
+    assert second.next_page_token == ""
+    request.object = ""
+    assert refusal(auditor.audit.ListAuditEvents, request).code == "INVALID_CURSOR"
