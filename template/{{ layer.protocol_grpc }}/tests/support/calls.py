@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from app.proto.audit.v1.audit_pb2_grpc import AuditServiceStub
 from app.proto.orders.v1.orders_pb2_grpc import OrderServiceStub
@@ -75,6 +76,11 @@ class Client:
         """The method as bytes in and out, which need not be messages of the contract."""
         call: Callable[..., bytes] = self.channel.unary_unary(f"/{method}")
         return call
+
+
+def health_stub(channel: grpc.Channel) -> Any:
+    """The standard health service, whose stubs leave out what it offers."""
+    return HealthStub(channel)
 
 
 @contextmanager

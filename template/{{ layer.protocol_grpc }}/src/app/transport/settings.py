@@ -1,5 +1,6 @@
 """How the gRPC server listens, and what it takes."""
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,15 @@ from typing import NamedTuple
 from pydantic import Field, FilePath, ValidationInfo, field_validator
 
 from app.platform.configuration import SettingsGroup
+
+
+def belong_together(certificate: Path, key: Path) -> bool:
+    """Whether the files can be read and hold a certificate and its key."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError):
+        return False
+    return True
 
 
 class TlsFiles(NamedTuple):
@@ -57,8 +67,10 @@ class TransportSettings(SettingsGroup):
     @classmethod
     def _key_of_certificate(cls, key: Path | None, others: ValidationInfo) -> Path | None:
         certificate = others.data.get("grpc_tls_certificate_path")
-        if (key is None) != (certificate is None):
+        if "grpc_tls_certificate_path" in others.data and (key is None) != (certificate is None):
             raise ValueError("goes together with GRPC_TLS_CERTIFICATE_PATH")
+        if key is not None and certificate is not None and not belong_together(certificate, key):
+            raise ValueError("is not the key of the certificate in GRPC_TLS_CERTIFICATE_PATH")
         return key
 
     @field_validator("grpc_tls_client_ca_path")

@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import cast
 
 import grpc
 import structlog
 
-from app.platform.configuration import ConfigurationError
-from app.transport.settings import TlsFiles
+from app.transport.settings import TlsFiles, belong_together
 
 log = structlog.get_logger()
 
@@ -18,10 +16,7 @@ Fetcher = Callable[[], grpc.ServerCertificateConfiguration]
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Credentials that are looked at for each new connection, and read again once they changed.
-
-    Raises `ConfigurationError` for files that cannot be read.
-    """
+    """Credentials that are looked at for each new connection, and read again once they changed."""
     certificates = _Certificates(files)
     return grpc.dynamic_ssl_server_credentials(
         certificates.first,
@@ -46,9 +41,13 @@ class _Certificates:
                 stamps = self._read_stamps()
                 if stamps == self._stamps:
                     return None
+                if not belong_together(self._files.certificate, self._files.key):
+                    # One of them may just be on its way.
+                    log.warning("certificates_unusable")
+                    return None
                 renewed = self._configuration()
-            except (ConfigurationError, OSError) as error:
-                log.warning("certificates_unreadable", reason=str(error))
+            except OSError as error:
+                log.warning("certificates_unusable", reason=error.strerror)
                 return None
             self._stamps = stamps
             log.info("certificates_renewed")
@@ -60,13 +59,6 @@ class _Certificates:
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         certificate, key, authority = self._files
         return grpc.ssl_server_certificate_configuration(
-            [(_read(key), _read(certificate))],
-            root_certificates=None if authority is None else _read(authority),
+            [(key.read_bytes(), certificate.read_bytes())],
+            root_certificates=None if authority is None else authority.read_bytes(),
         )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError([f"{path}: cannot read the file: {error.strerror}"]) from None

@@ -1,0 +1,103 @@
+"""What is different in production: it starts with proper settings only, and says little."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from app.proto.orders.v1 import orders_pb2
+from tests.support.accounts import PRODUCTION_SETTINGS, sign_in
+from tests.support.calls import calling, refusal
+from tests.support.database import empty_database
+from tests.support.orders import new_order
+from tests.support.service import Service, run_command, running_service
+
+CERTIFICATE = "GRPC_TLS_CERTIFICATE_PATH"
+REQUIRED = {*PRODUCTION_SETTINGS, "ALLOWED_HOSTS", "GRPC_INSECURE"}
+# Of somebody, where there is not even a table of accounts.
+LOGIN = b"\x0a\x0da@example.com\x12\x01b"
+# Names of what the service is made of, its files and its language.
+REVEALING = re.compile(
+    r"traceback|\.py|/src/|select |insert |relation|table|sqlite|postgres|asyncpg|sqlalchemy"
+    r"|redis|protobuf|python|exception",
+    re.IGNORECASE,
+)
+
+
+def deployed(url: str) -> str:
+    """The URL of a test's server as one of production, which has a password and no mark."""
+    return re.sub(r"//(\w+)@", rf"//\1:{secrets.token_hex()}@", url.partition("?")[0])
+
+
+@pytest.fixture(scope="module")
+def settings(environment: dict[str, str]) -> dict[str, str]:
+    urls = {name: deployed(url) for name, url in environment.items() if name.endswith("_URL")}
+    return {
+        **urls,
+        **PRODUCTION_SETTINGS,
+        "APP_ENV": "production",
+        "ALLOWED_HOSTS": "api.example.com,127.0.0.1",
+        "GRPC_INSECURE": "true",
+    }
+
+
+@pytest.fixture(scope="module")
+def production(
+    environment: dict[str, str], scratch: Path, settings: dict[str, str]
+) -> Iterator[Service]:
+    with running_service(environment, scratch, changes=settings) as service:
+        yield service
+
+
+def test_an_order_is_made_and_the_contract_not_told(production: Service) -> None:
+    with calling(production, sign_in(production)) as client:
+        assert client.orders.CreateOrder(new_order()).total == "9.00"
+        reflection = client.raw("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        assert refusal(reflection, b"").status is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_no_refusal_tells_what_the_service_is_made_of(production: Service) -> None:
+    with (
+        calling(production, sign_in(production)) as client,
+        calling(production, {"authorization": "Bearer x.y.z"}) as stranger,
+    ):
+        everything = orders_pb2.ListOrdersRequest()
+        answers = [
+            refusal(stranger.orders.ListOrders, everything),
+            refusal(client.orders.ListOrders, orders_pb2.ListOrdersRequest(page_token="x")),
+            refusal(client.orders.CreateOrder, orders_pb2.CreateOrderRequest()),
+            refusal(client.raw("orders.v1.OrderService/GetOrder"), b"\xff"),
+            refusal(client.raw("orders.v1.OrderService/Nothing"), b""),
+            refusal(client.raw("grpc.health.v1.Health/Check"), b"\xff"),
+        ]
+    assert not [answer for answer in answers if REVEALING.search(str(answer))]
+
+
+def test_a_broken_database_reveals_nothing(
+    environment: dict[str, str], scratch: Path, settings: dict[str, str]
+) -> None:
+    with (
+        empty_database(environment["DATABASE_URL"]) as url,
+        running_service(
+            environment, scratch, changes={**settings, "DATABASE_URL": deployed(url)}
+        ) as service,
+        calling(service) as client,
+    ):
+        refused = refusal(client.raw("auth.v1.AuthService/LogIn"), LOGIN)
+    assert refused.status in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE}
+    assert not REVEALING.search(str(refused))
+
+
+def test_every_fault_of_the_settings_is_named_at_once(
+    environment: dict[str, str], settings: dict[str, str]
+) -> None:
+    without = {name: value for name, value in settings.items() if name not in REQUIRED}
+    variables = {**environment, **without, "GRPC_REFLECTION": "true"}
+    done = run_command("config", "check", env=variables, check=False)
+    assert done.returncode == 2
+    named = {line.removeprefix("error: ").partition(":")[0] for line in done.stderr.splitlines()}
+    assert named == {*PRODUCTION_SETTINGS, "ALLOWED_HOSTS", "GRPC_REFLECTION", CERTIFICATE}
+    assert run_command("config", "check", env={**environment, **settings}).returncode == 0
