@@ -24,7 +24,7 @@ class TransportSettings(SettingsGroup):
     graphql_max_tokens: PositiveInt = 1000
     graphql_max_cost: PositiveInt = 2000
     graphql_max_batch: PositiveInt = 10
-    graphql_max_page: PositiveInt = 100
+    graphql_max_page: int = Field(100, ge=20)
     graphql_cost_per_request: PositiveInt = 50
     graphql_persisted_seconds: int = Field(86_400, ge=0)
     graphql_allowed_documents: Path | None = None

@@ -18,7 +18,10 @@ _MAX_PARAMETERS = 100
 
 
 class StrictnessMiddleware:
-    """Addresses are UTF-8 without control characters, headers unambiguous, and JSON acceptable."""
+    """Addresses are UTF-8 without control characters, headers unambiguous, and JSON acceptable.
+
+    A query may hold texts of several lines.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,7 +38,7 @@ class StrictnessMiddleware:
 
 def _fault(scope: Scope) -> AppError | None:
     path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    if not (_is_plain(path) and _is_plain(scope["query_string"])):
+    if not (_is_plain(path) and _is_plain(scope["query_string"], allowed="\t\n\r")):
         return AppError(
             ErrorCode.MALFORMED_REQUEST,
             "The path or query holds control characters or is not UTF-8",
@@ -59,14 +62,16 @@ def _fault(scope: Scope) -> AppError | None:
     return None
 
 
-def _is_plain(part: bytes) -> bool:
+def _is_plain(part: bytes, allowed: str = "") -> bool:
     if b"%" in part:
         part = unquote_to_bytes(part)
     try:
         text = part.decode()
     except UnicodeDecodeError:
         return False
-    return text.isprintable() or not any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
+    if text.isprintable():
+        return True
+    return not any((c < " " or "\x7f" <= c <= "\x9f") and c not in allowed for c in text)
 
 
 def _is_not_json(path: str) -> bool:

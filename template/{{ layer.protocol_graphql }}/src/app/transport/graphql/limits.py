@@ -115,10 +115,11 @@ class _Meter:
         definition = parent.fields[name]
         below = self.selections(node.selection_set, get_named_type(definition.type))
         page = self._page(node, definition)
-        length = page if page is not None else _length(definition, parent)
-        pages = below.pages if page is None else below.pages | {page}
-        cost = 1 + max(length, 1) * below.cost
-        return own | Extent(below.depth + 1, below.aliases, cost, pages)
+        if page is None:
+            cost = _length(definition, parent) * (1 + below.cost)
+            return own | below._replace(depth=below.depth + 1, cost=cost)
+        cost = 1 + max(page, 1) * below.cost
+        return own | Extent(below.depth + 1, below.aliases, cost, below.pages | {page})
 
     def _page(self, node: FieldNode, definition: GraphQLField) -> int | None:
         """The size of the page; None where the field has none, or not of an integer."""

@@ -1,0 +1,153 @@
+"""How much an operation may ask for, each limit with its own error."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.accounts import sign_in
+from tests.support.graphql import GRAPHQL, codes, errors, fields, run, send
+from tests.support.service import Service, running_service
+
+LIMITS = {
+    "GRAPHQL_MAX_DEPTH": "5",
+    "GRAPHQL_MAX_ALIASES": "3",
+    "GRAPHQL_MAX_TOKENS": "100",
+    "GRAPHQL_MAX_COST": "100",
+    "GRAPHQL_MAX_BATCH": "2",
+    "GRAPHQL_MAX_PAGE": "20",
+}
+ID = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def limited(environment: dict[str, str], scratch: Path) -> Iterator[Service]:
+    with running_service(environment, scratch, changes=LIMITS) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(limited: Service) -> Iterator[httpx2.Client]:
+    with limited.client(headers=sign_in(limited)) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("query", "limit", "told"),
+    [
+        (
+            "{ orders { edges { node { owner { id } } } } me { id } }",
+            "",
+            "",
+        ),
+        (
+            f'{{ a: order(id: "{ID}") {{ id }} b: order(id: "{ID}") {{ id: total }} }}',
+            "",
+            "",
+        ),
+        (
+            f'{{ order(id: "{ID}") {{ a: id b: id c: id d: id }} }}',
+            "aliases",
+            "is 4, and must be at most 3",
+        ),
+        (
+            f'{{ order(id: "{ID}") {{ ...A ...A }} }} fragment A on Order {{ a: id b: total }}',
+            "aliases",
+            "is 4, and must be at most 3",
+        ),
+        (f'{{ order(id: "{ID}") {{ {"id " * 100} }} }}', "tokens", "must be at most 100"),
+        ("{ orders(first: 10) { nodes { id } } }", "", ""),
+        ("{ orders(first: 21) { nodes { id } } }", "first", "is 21, and must be 1 to 20"),
+        (
+            "{ orders(first: 10) { nodes { lines { sku } } } }",
+            "cost",
+            "is 111, and must be at most 100",
+        ),
+    ],
+)
+def test_an_operation_over_a_limit_is_told_which(
+    client: httpx2.Client, query: str, limit: str, told: str
+) -> None:
+    response = send(client, query, {"Accept": GRAPHQL})
+    if not limit:
+        assert response.status_code == 200, response.text
+        return
+    assert response.status_code == 400
+    assert codes(response) == ["VALIDATION_ERROR"]
+    assert "data" not in response.json()
+    (error,) = errors(response)
+    assert error["message"] == f"{limit} {told}"
+    assert error["extensions"]["details"] == [{"field": limit, "issue": told}]
+
+
+def test_depth_is_counted_through_fragments(service: Service) -> None:
+    query = "{ orders { edges { node { ...Deep } } } } fragment Deep on Order { lines { sku } }"
+    with service.client(headers=sign_in(service)) as wide:
+        assert codes(send(wide, query)) == []
+
+
+def test_an_operation_too_deep_is_told_so(
+    start_service: Callable[..., Service],
+) -> None:
+    service = start_service(GRAPHQL_MAX_DEPTH="4")
+    query = "{ orders { edges { node { ...Deep } } } } fragment Deep on Order { lines { sku } }"
+    with service.client(headers=sign_in(service)) as client:
+        response = send(client, query)
+        assert fields(response) == ["depth"]
+        assert errors(response)[0]["message"] == "depth is 5, and must be at most 4"
+
+
+def test_the_faults_of_all_limits_come_at_once(client: httpx2.Client) -> None:
+    query = "{ a: orders(first: 90) { b: nodes { c: lines { d: sku } } } }"
+    assert fields(send(client, query)) == ["aliases", "cost", "first"]
+
+
+def test_a_page_size_in_a_variable_counts(client: httpx2.Client) -> None:
+    query = "query ($n: Int!, $m: Int! = 10) { orders(first: $n) { nodes { id } } %s }"
+    other = "b: orders(first: $m) { nodes { lines { sku } } }"
+    assert codes(send(client, query.replace(", $m: Int! = 10", "") % "", n=10)) == []
+    assert fields(send(client, query.replace(", $m: Int! = 10", "") % "", n=21)) == ["first"]
+    assert fields(send(client, query % other, n=1)) == ["cost"]
+    assert codes(send(client, query % other, n=1, m=1)) == []
+
+
+def test_a_batch_is_limited_in_number_and_in_cost(client: httpx2.Client) -> None:
+    page = {"query": "{ orders(first: 10) { nodes { lines { sku } } } }".replace("10", "8")}
+    response = client.post("/graphql", json=[{"query": "{ __typename }"}] * 3)
+    assert response.status_code == 400
+    assert fields(response) == ["batch"]
+    assert fields(client.post("/graphql", json=[page, page])) == ["cost"]
+    assert len(client.post("/graphql", json=[page, {"query": "{ me { id } }"}]).json()) == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ a" * 300 + " }" * 300,
+        "{ order(id: " + "[" * 900 + "]" * 90 + ") { id } }",
+        "query { ...A } fragment A on Query { ...B ...B } fragment B on Query { ...A }",
+        "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
+        "".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }} " for n in range(60))
+        + "fragment F60 on Query { __typename } { ...F0 }",
+    ],
+    ids=["nesting", "lists", "cycle", "introspection", "doubling"],
+)
+def test_a_document_made_to_exhaust_the_service_is_refused_or_answered_at_once(
+    member: httpx2.Client, query: str
+) -> None:
+    response = send(member, query)
+    assert response.status_code == 200
+    assert response.elapsed.total_seconds() < 1
+    assert set(codes(response)) <= {"VALIDATION_ERROR", "MALFORMED_REQUEST"}
+
+
+def test_refusals_are_measured(limited: Service, client: httpx2.Client) -> None:
+    send(client, "{ orders(first: 99) { nodes { id } } }")
+    text = client.get("/metrics").text
+    assert 'graphql_refused_total{limit="first"}' in text
+
+
+@pytest.mark.parametrize("query", ["{ orders { nodes { id } } }", "{ me { id } }"])
+def test_a_cheap_operation_is_within_the_limits(client: httpx2.Client, query: str) -> None:
+    assert run(client, query.replace("orders", "orders(first: 2)"))
