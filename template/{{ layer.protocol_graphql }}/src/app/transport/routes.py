@@ -37,10 +37,10 @@ def include_routes(app: FastAPI, *, with_docs: bool) -> None:
         async with engine.watch.running():
             yield
 
-    graphql = APIRouter(lifespan=watching)
-    graphql.routes.append(NamedRoute(PATH, endpoint.respond, methods=["GET", "POST"]))
-    graphql.routes.append(WebSocketRoute(PATH, sockets.serve))
-    app.include_router(graphql)
+    app.router.routes.append(NamedRoute(PATH, endpoint.respond, methods=["GET", "POST"]))
+    app.router.routes.append(WebSocketRoute(PATH, sockets.serve))
+    # A router for nothing but its lifespan, which becomes part of the application's.
+    app.include_router(APIRouter(lifespan=watching))
     for router in (
         auth.router,
         audit.router,
