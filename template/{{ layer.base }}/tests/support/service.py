@@ -58,8 +58,7 @@ class Service:
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
-        self.process.kill()
-        self.process.wait()
+        stop(self.process, signal.SIGKILL)
 
 
 def changed(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
@@ -76,7 +75,10 @@ def running_service(
     changes: Mapping[str, str | None] = MappingProxyType({}),
     ready: str = "/health/ready",
 ) -> Iterator[Service]:
-    """Run `app COMMAND` until the end of the context; it is yielded once `ready` answers 200."""
+    """Run `app COMMAND`; it is yielded once `ready` answers 200.
+
+    The end of the context kills it: a test of how it ends, or of what it does then, stops it.
+    """
     port = free_port()
     env = changed({**environment, "PORT": str(port)}, changes)
     log = folder / f"{command}-{uuid4().hex[:8]}.log"
@@ -87,7 +89,7 @@ def running_service(
         yield service
     finally:
         if process.poll() is None:
-            service.stop()
+            service.kill()
 
 
 def _await_answer(service: Service, path: str) -> None:
