@@ -83,14 +83,15 @@ def test_another_media_type_is_refused_before_the_body_is_read(member: httpx2.Cl
 
 
 def test_acts_are_in_the_audit_trail(member: httpx2.Client, admin: httpx2.Client) -> None:
-    created = member.post(path("/orders"), json=order_draft(), headers={"X-Request-ID": "audit-1"})
+    headers = {"X-Request-ID": "audit-1", "X-Forwarded-For": "203.0.113.1"}
+    created = member.post(path("/orders"), json=order_draft(), headers=headers)
     trail = f"orders/{created.json()['id']}"
     member.post(path(f"/{trail}/placements"))
     events = admin.get(path("/audit-events"), params={"object": trail}).json()["data"]
     assert [event["action"] for event in events] == ["orders.place", "orders.create"]
     assert events[1]["request_id"] == "audit-1"
     assert events[1]["outcome"] == "success"
-    assert events[1]["client_address"] == "127.0.0.1"
+    assert events[1]["client_address"] == "127.0.0.1", "a forged address is not believed"
 
 
 def test_the_audit_trail_is_paged(
