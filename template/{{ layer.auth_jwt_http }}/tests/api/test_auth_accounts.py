@@ -2,7 +2,6 @@
 
 import statistics
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -119,10 +118,10 @@ def test_a_registration_that_is_sent_again_is_replayed(anonymous: httpx2.Client)
     assert other.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
 
 
-def test_keys_of_anonymous_callers_are_apart(start_service: Callable[..., Service]) -> None:
-    service = start_service(TRUSTED_PROXIES="127.0.0.1")
+def test_keys_of_anonymous_callers_are_apart(narrow_service: Service) -> None:
+    """The service believes the address that its client, a trusted proxy, names."""
     key = str(uuid4())
-    with service.client(headers=VERSION_HEADERS) as client:
+    with narrow_service.client(headers=VERSION_HEADERS) as client:
         for address in ("203.0.113.1", "203.0.113.2"):
             headers = {"Idempotency-Key": key, "X-Forwarded-For": address}
             body = {"email": new_email(), "password": PASSWORD}

@@ -2,8 +2,11 @@
 
 from uuid import uuid4
 
+from typer.testing import CliRunner
+
+from app.cli import cli
 from tests.support.paths import VERSION_HEADERS, path
-from tests.support.service import Service, run_command
+from tests.support.service import Service
 
 # What production asks for beside the keys, and what no provider of development sets.
 PRODUCTION_SETTINGS = {"JWT_ISSUER": "https://api.example.com", "JWT_AUDIENCE": "api"}
@@ -56,8 +59,14 @@ def _account(service: Service, role: str) -> str:
     if key not in _accounts:
         email = _accounts[key] = new_email()
         if role == "admin":
-            run_command("create-admin", email, env=service.environment, text=PASSWORD)
+            _command(service, "create-admin", email, text=PASSWORD)
         else:
             register(service, email)
-            run_command("users", "set-role", email, role, env=service.environment)
+            _command(service, "users", "set-role", email, role)
     return _accounts[key]
+
+
+def _command(service: Service, *arguments: str, text: str = "") -> None:
+    """Run a command in this process, which takes a tenth of the time of a process of its own."""
+    done = CliRunner().invoke(cli, arguments, input=text, env=service.environment)
+    assert done.exit_code == 0, done.output

@@ -59,8 +59,7 @@ class Service:
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
-        self.process.kill()
-        self.process.wait()
+        stop(self.process, signal.SIGKILL)
 
 
 def changed(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
@@ -77,7 +76,10 @@ def running_service(
     changes: Mapping[str, str | None] = MappingProxyType({}),
     ready: str = "/health/ready",
 ) -> Iterator[Service]:
-    """Run `app COMMAND` until the end of the context; it is yielded once `ready` answers 200."""
+    """Run `app COMMAND`; it is yielded once `ready` answers 200.
+
+    The end of the context kills it: a test of how it ends, or of what it does then, stops it.
+    """
     ports = {name: free_port() for name in PORTS}
     env = changed({**environment, **{name: str(ports[name]) for name in ports}}, changes)
     log = folder / f"{command}-{uuid4().hex[:8]}.log"
@@ -88,7 +90,7 @@ def running_service(
         yield service
     finally:
         if process.poll() is None:
-            service.stop()
+            service.kill()
 
 
 def _await_answer(service: Service, path: str) -> None:

@@ -33,7 +33,8 @@ def far_service(environment: dict[str, str], scratch: Path, link: Link) -> Itera
     address = urlsplit(environment["DATABASE_URL"])
     user = address.netloc.rpartition("@")[0]
     url = address._replace(netloc=f"{user}@127.0.0.1:{link.port}").geturl()
-    changes = {"DATABASE_URL": url, "DB_STATEMENT_TIMEOUT_SECONDS": "0.5"}
+    waits = ("DB_POOL_TIMEOUT", "DB_CONNECT_TIMEOUT", "DB_STATEMENT_TIMEOUT")
+    changes = {"DATABASE_URL": url, **{f"{wait}_SECONDS": "0.5" for wait in waits}}
     with running_service(environment, scratch, changes=changes, ready="/health/live") as running:
         yield running
 

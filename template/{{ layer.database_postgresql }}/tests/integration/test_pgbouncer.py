@@ -59,7 +59,12 @@ def url(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    values = {"database_url": url, "db_transaction_pooling": True, "db_pool_timeout_seconds": 5}
+    values = {
+        "database_url": url,
+        "db_transaction_pooling": True,
+        "db_pool_timeout_seconds": 5,
+        "db_statement_timeout_seconds": 1,
+    }
     database = Database(DatabaseSettings.model_validate(values))
     yield database
     await database.aclose()

@@ -16,17 +16,17 @@ def new_key() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid4())}
 
 
-def test_the_same_request_gets_the_same_answer_again(member: httpx2.Client) -> None:
+def test_the_same_request_gets_the_same_answer_again(newcomer: httpx2.Client) -> None:
     key, body = new_key(), order_draft()
-    first = member.post(ORDERS, json=body, headers=key)
-    second = member.post(ORDERS, json=body, headers=key)
+    first = newcomer.post(ORDERS, json=body, headers=key)
+    second = newcomer.post(ORDERS, json=body, headers=key)
     assert "Idempotency-Replayed" not in first.headers
     assert second.headers["Idempotency-Replayed"] == "true"
     assert second.status_code == 201
     assert second.content == first.content
     for header in ("ETag", "Location", "Content-Type"):
         assert second.headers[header] == first.headers[header]
-    assert len(member.get(ORDERS).json()["data"]) == 1
+    assert len(newcomer.get(ORDERS).json()["data"]) == 1
 
 
 def test_another_body_under_the_key_is_refused(member: httpx2.Client) -> None:
@@ -59,11 +59,11 @@ def test_a_placement_is_replayed_instead_of_refused(member: httpx2.Client) -> No
     assert second.headers["Idempotency-Replayed"] == "true"
 
 
-def test_concurrent_requests_with_one_key_make_one_order(member: httpx2.Client) -> None:
+def test_concurrent_requests_with_one_key_make_one_order(newcomer: httpx2.Client) -> None:
     key, body = new_key(), order_draft()
 
     def send(_: int) -> httpx2.Response:
-        return member.post(ORDERS, json=body, headers=key)
+        return newcomer.post(ORDERS, json=body, headers=key)
 
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(send, range(16)))
@@ -73,7 +73,7 @@ def test_concurrent_requests_with_one_key_make_one_order(member: httpx2.Client) 
         if answer.status_code == 409:
             assert answer.json()["error"]["code"] == "IDEMPOTENCY_IN_PROGRESS"
             assert int(answer.headers["Retry-After"]) >= 1
-    assert len(member.get(ORDERS).json()["data"]) == 1
+    assert len(newcomer.get(ORDERS).json()["data"]) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])

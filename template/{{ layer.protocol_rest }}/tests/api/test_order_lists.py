@@ -29,36 +29,36 @@ def pages(client: httpx2.Client, **query: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_a_list_holds_the_callers_own_orders_the_newest_first(
-    member: httpx2.Client, other_member: httpx2.Client
+    newcomer: httpx2.Client, other_member: httpx2.Client
 ) -> None:
     create(other_member, 1)
-    created = create(member, 3)
-    page = member.get(ORDERS).json()
+    created = create(newcomer, 3)
+    page = newcomer.get(ORDERS).json()
     assert [order["id"] for order in page["data"]] == created[::-1]
     assert page["pagination"] == {"cursor": None, "has_more": False, "limit": 20}
 
 
-def test_pages_hold_every_order_once_while_others_are_made(member: httpx2.Client) -> None:
-    created = create(member, 7)
+def test_pages_hold_every_order_once_while_others_are_made(newcomer: httpx2.Client) -> None:
+    created = create(newcomer, 7)
     seen: list[str] = []
-    for page in pages(member, limit=2):
+    for page in pages(newcomer, limit=2):
         seen += [order["id"] for order in page["data"]]
         if page["pagination"]["has_more"]:
-            create(member, 1)
+            create(newcomer, 1)
     assert seen == created[::-1]
 
 
-def test_a_list_ascends_on_demand(member: httpx2.Client) -> None:
-    created = create(member, 5)
-    listed = [o["id"] for page in pages(member, limit=2, sort="created_at") for o in page["data"]]
+def test_a_list_ascends_on_demand(newcomer: httpx2.Client) -> None:
+    created = create(newcomer, 5)
+    listed = [o["id"] for page in pages(newcomer, limit=2, sort="created_at") for o in page["data"]]
     assert listed == created
 
 
-def test_a_list_is_narrowed_by_status(member: httpx2.Client) -> None:
-    created = create(member, 4)
+def test_a_list_is_narrowed_by_status(newcomer: httpx2.Client) -> None:
+    created = create(newcomer, 4)
     for order in created[:2]:
-        member.post(f"{ORDERS}/{order}/placements")
-    listed = [o["id"] for page in pages(member, limit=1, status="placed") for o in page["data"]]
+        newcomer.post(f"{ORDERS}/{order}/placements")
+    listed = [o["id"] for page in pages(newcomer, limit=1, status="placed") for o in page["data"]]
     assert listed == created[1::-1]
 
 

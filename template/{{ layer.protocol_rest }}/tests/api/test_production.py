@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -124,8 +125,13 @@ def test_weak_settings_are_refused_all_at_once(environment: dict[str, str]) -> N
     }
     embedded = {name for name, value in environment.items() if value.endswith("=embedded")}
     missing = {"ALLOWED_HOSTS", *PRODUCTION_SETTINGS}
-    for command in (("config", "check"), ("serve",)):
-        done = run_command(*command, env={**environment, **weak}, check=False)
+    env = {**environment, **weak}
+    with ThreadPoolExecutor() as threads:
+        running = [
+            threads.submit(run_command, *command, env=env, check=False)
+            for command in (("config", "check"), ("serve",))
+        ]
+    for done in (command.result() for command in running):
         assert done.returncode == 2
         lines = done.stderr.splitlines()
         assert all(re.match(r"error: [A-Z_]+: \S", line) for line in lines)

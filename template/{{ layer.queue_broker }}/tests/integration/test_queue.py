@@ -165,8 +165,9 @@ async def test_depth_and_age_are_measured(bench: Bench) -> None:
     await queue.start()
 
     async def measured() -> bool:
-        return REGISTRY.get_sample_value("queue_depth", {"state": "pending"}) == 2
+        states = ("pending", "dead")
+        found = [REGISTRY.get_sample_value("queue_depth", {"state": state}) for state in states]
+        return found == [2, 1]
 
     await eventually(measured)
     await queue.aclose()
-    assert REGISTRY.get_sample_value("queue_depth", {"state": "dead"}) == 1

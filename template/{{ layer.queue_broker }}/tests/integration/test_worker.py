@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -126,7 +127,9 @@ def test_a_placed_order_is_confirmed_by_webhook(
 def test_a_worker_drains_and_a_second_signal_ends_it_at_once(
     shop: Shop, start_worker: StartWorker, receiver: Receiver, released: threading.Event
 ) -> None:
-    drained, impatient = (start_worker(**webhooks_to(receiver)) for _ in range(2))
+    with ThreadPoolExecutor() as threads:
+        starting = [threads.submit(start_worker, **webhooks_to(receiver)) for _ in range(2)]
+    drained, impatient = (started.result() for started in starting)
     for _ in range(15):
         shop.place_order()
     eventually(lambda: calls_in_progress(drained) > 0 and calls_in_progress(impatient) > 0)

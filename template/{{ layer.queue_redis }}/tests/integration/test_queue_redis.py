@@ -30,18 +30,22 @@ async def test_a_broker_that_is_away_holds_messages_up_and_loses_none(
     bench: Bench, valkey: Valkey
 ) -> None:
     queue = bench.queue({"test": recording}, broker_url=valkey.url)
+
+    async def both_fail() -> bool:
+        failing = [log["step"] for log in logs if log["event"] == "background step failing"]
+        return sorted(failing) == ["queue_consumer", "queue_relay"]
+
     with capture_logs() as logs:
         async with working(queue):
             await bench.publish(queue, "test", what="0")
             await eventually(recorded(bench, 1))
             valkey.stop()
             await bench.publish(queue, "test", what="1")
-            await asyncio.sleep(1)
+            await eventually(both_fail)
             assert await bench.effects() == ["0"]
             valkey.start()
             await eventually(recorded(bench, 2), seconds=5)
-    failing = [log["step"] for log in logs if log["event"] == "background step failing"]
-    assert sorted(failing) == ["queue_consumer", "queue_relay"]
+    assert await both_fail()
 
 
 async def test_a_frozen_broker_is_found_again(

@@ -58,7 +58,7 @@ CLIENT_MARGIN_SECONDS = 0.3
 PING_AFTER_IDLE_SECONDS = 5.0
 RECYCLE_SECONDS = 1800
 SETTLE_SECONDS = 0.5
-_GUARD_SECONDS = 0.2
+_GUARD_SECONDS = 0.05
 # Behind a pooler of transactions the next one may meet another server, where what was prepared is
 # not known. SQLAlchemy prepares every statement, but one with an empty name is gone at once.
 WITHOUT_STATEMENTS = {
