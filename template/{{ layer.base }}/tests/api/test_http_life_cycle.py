@@ -7,7 +7,9 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
+from dev.api import PORTS
 from dev.background import BACKGROUND
+from dev.processes import free_port
 from tests.support.service import Service, run_command
 
 
@@ -44,7 +46,8 @@ def test_a_second_signal_stops_now(start_service: Callable[..., Service]) -> Non
 @pytest.mark.parametrize("command", ["serve", *BACKGROUND])
 def test_a_port_that_is_taken_is_one_clear_line(service: Service, command: str) -> None:
     port = service.url.rpartition(":")[2]
-    done = run_command(command, env={**service.environment, "PORT": port}, check=False)
+    free = {name: str(free_port()) for name in PORTS}
+    done = run_command(command, env={**service.environment, **free, "PORT": port}, check=False)
     assert done.returncode == 2
     fault = f"PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
     assert done.stderr == f"error: {fault}\n"

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from tests.support.graphql import codes, send
 from tests.support.service import Service
 
-
 DOCUMENTED = "http://127.0.0.1:8000"
 """Where the documentation says that it is."""
 

@@ -21,7 +21,7 @@ from tests.support.accounts import sign_in
 from tests.support.calls import target
 from tests.support.service import Service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("lasting_loop")]
 
 LINE = OrderLine(sku="TEA-001", quantity=2, unit_price="4.50")
 NAME = "orders/0190b5a0-0000-7000-8000-000000000000"

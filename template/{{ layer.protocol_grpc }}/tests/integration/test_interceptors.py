@@ -22,7 +22,7 @@ from app.transport.interceptors import interceptors
 from app.transport.interceptors.streams import StreamInterceptor
 from tests.support.calls import Refusal
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("lasting_loop")]
 
 SECRET = "what nobody outside may read"
 ONE = orders_pb2.GetOrderRequest(name="orders/0190b5a0-0000-7000-8000-000000000000")

@@ -10,6 +10,9 @@ from app.proto.orders.v1 import orders_pb2
 from tests.support.calls import Refusal, answered, calling, target
 from tests.support.service import Service
 
+DOCUMENTED = "127.0.0.1:50051"
+"""Where the documentation says that it is."""
+
 
 class Answer(NamedTuple):
     """`code` is OK or that of the error; `limited` says that a rate limit was told of."""

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service
 
+DOCUMENTED = "http://127.0.0.1:8000"
+"""Where the documentation says that it is."""
+
 
 class Answer(NamedTuple):
     """`code` is OK or that of the error; `limited` says that a rate limit was told of."""
