@@ -116,7 +116,7 @@ def _suite(project: Path, log: IO[str]) -> Findings:
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
     report = project / ".dev" / "junit.xml"
     # Several suites run at a time: see `--jobs`.
-    environment = {"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"}
+    environment = {"WORKERS": "2"}
     faults, unstable = [], []
     try:
         execute(project, log, "make", "check", **environment)
