@@ -29,7 +29,8 @@ def check(project: Path, log: IO[str]) -> Findings:
     execute(project, log, promtool(), "test", "rules", *tests)
     _check_configuration(project, log)
 
-    known = set(_metrics(project / "src" / "app" / "platform" / "metrics.py"))
+    modules = (project / "src" / "app").rglob("metrics.py")
+    known = {name for module in modules for name in _metrics(module)}
     alerts: set[str] = set()
     queries: list[tuple[str, str]] = []
     for file in rules:
@@ -82,7 +83,7 @@ def _check_entry(project: Path, rule: dict[str, Any]) -> None:
 
 
 def _metrics(file: Path) -> Iterator[str]:
-    """The names that the service exposes, read from the one module that makes them."""
+    """The names that the service exposes, read from a module that makes some of them."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             name = node.args[0] if node.args else None

@@ -31,6 +31,9 @@ class _Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.headers.get("Upgrade") == "websocket":
+            self._echo()
+            return
         length = int(self.headers.get("Content-Length", 0))
         self.rfile.read(length)
         text = json.dumps({"path": self.path, "headers": list(self.headers.items())}).encode()
@@ -38,6 +41,16 @@ class _Echo(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+
+    def _echo(self) -> None:
+        """Become a socket, and send back whatever comes."""
+        self.send_response(101)
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Upgrade", "websocket")
+        self.end_headers()
+        self.close_connection = True
+        while data := self.connection.recv(100):
+            self.connection.sendall(data)
 
     def do_POST(self) -> None:
         self.do_GET()
@@ -49,7 +62,10 @@ class _Echo(BaseHTTPRequestHandler):
 def check(project: Path, log: IO[str]) -> Findings:
     """Start the gateway before a small service, and see what it passes on and what it refuses."""
     with _gateway(project, log) as (plain, secure):
-        for name, fault in _faults(plain, secure):
+        faults = list(_faults(plain, secure))
+        if "websocket" in _texts(project / "deploy" / "traefik" / "dynamic"):
+            faults.append(("a socket stays open", _socket_fault(secure)))
+        for name, fault in faults:
             if fault:
                 raise FaultError(f"{name}: {fault}")
             log.write(f"{name}: as expected\n")
@@ -149,11 +165,9 @@ def _gateway(project: Path, log: IO[str]) -> Iterator[tuple[int, int]]:
     plain, secure, ping = (_free_port() for _ in range(3))
     dynamic = project / ".dynamic"
     shutil.copytree(project / "deploy" / "traefik" / "dynamic", dynamic)
-    routes = dynamic / "service.yaml"
-    routes.write_text(
-        routes.read_text(encoding="utf-8").replace("tls: {certResolver: letsencrypt}", "tls: {}"),
-        encoding="utf-8",
-    )
+    for routes in dynamic.glob("*.yaml"):
+        text = routes.read_text(encoding="utf-8")
+        routes.write_text(text.replace("{certResolver: letsencrypt}", "{}"), encoding="utf-8")
     _certificate(project, dynamic, log)
     (dynamic / "live.yaml").write_text(
         "http: {services: {live: {loadBalancer: {servers: "
@@ -195,6 +209,32 @@ def _gateway(project: Path, log: IO[str]) -> Iterator[tuple[int, int]]:
         process.wait(30)
         backend.shutdown()
         backend.server_close()
+
+
+def _texts(folder: Path) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.yaml"))
+
+
+def _socket_fault(port: int) -> str:
+    """Open one as a subscription does, and see whether it works after the time-outs of requests."""
+    handshake = (
+        f"GET /graphql HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=HOST) as connection,
+    ):
+        connection.sendall(handshake.encode())
+        head = connection.recv(10_000)
+        if not head.startswith(b"HTTP/1.1 101 "):
+            return head.decode("latin-1")
+        time.sleep(_READ_TIMEOUT + 1)
+        connection.sendall(b"still there")
+        return "" if connection.recv(100) == b"still there" else "the gateway has closed it"
 
 
 def _certificate(project: Path, dynamic: Path, log: IO[str]) -> None:

@@ -87,7 +87,7 @@ def _faults(manifests: list[Manifest]) -> Iterator[str]:
     for selector, owner in _selectors(manifests):
         if not any(selector.items() <= labels.items() for labels in labelled):
             yield f"{owner} selects no pod"
-    for route in (it for it in manifests if it["kind"] == "HTTPRoute"):
+    for route in (it for it in manifests if it["kind"] in ("HTTPRoute", "GRPCRoute")):
         for rule in route["spec"]["rules"]:
             for backend in rule.get("backendRefs", ()):
                 if ("Service", backend["name"]) not in names:

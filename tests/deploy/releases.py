@@ -77,7 +77,8 @@ esac
         return str(server["url"])
 
     execute(project, log, "deploy/setup")
-    blue, green = "http://api-blue:8000", "http://api-green:8000"
+    address = "h2c://api-{}:50051" if (project / "proto").exists() else "http://api-{}:8000"
+    blue, green = address.format("blue"), address.format("green")
     for command, fails, expected in (
         (("deploy/rollback",), True, ""),
         (("deploy/release", "ghcr.io/acme/order-service:latest"), True, ""),
@@ -141,7 +142,8 @@ esac
     _expect("a rollback", cluster.run("deploy/rollback", "production"), "rollout undo")
     canaries.write_text("1", encoding="utf-8")
     calls = cluster.run("deploy/rollback", "production")
-    _expect("the end of a canary", calls, "patch httproute api", "scale deployment api-canary")
+    route = "grpcroute" if (project / "proto").exists() else "httproute"
+    _expect("the end of a canary", calls, f"patch {route} api", "scale deployment api-canary")
     if any("undo" in call for call in calls):
         raise FaultError("the end of a canary undoes the stable version as well")
     canaries.write_text("0", encoding="utf-8")
