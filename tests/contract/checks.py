@@ -1,4 +1,7 @@
-"""The checks of the OpenAPI document: by a linter with the OWASP rules, and against the service."""
+"""The checks of a contract over HTTP, by linters and audits, and against the service.
+
+An OpenAPI document is linted with the OWASP rules; GraphQL passes the audits of GraphQL-over-HTTP.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,19 @@ from tests.matrix.checks import Check, Findings, execute, tool, under
 from tests.support.snapshot import ROOT
 
 _HERE = Path(__file__).parent
-_LINTER = ROOT / ".cache" / "openapi-linter"
+_TOOLS = ROOT / ".cache" / "contract-tools"
 
 
-def _spectral(log: IO[str]) -> Path:
-    """The linter of the locked set beside this file, which is installed when first used."""
-    _LINTER.mkdir(parents=True, exist_ok=True)
-    with (_LINTER / "lock").open("w") as lock:
+def _installed(log: IO[str]) -> Path:
+    """The folder of the locked tools beside this file, which are installed when first used."""
+    _TOOLS.mkdir(parents=True, exist_ok=True)
+    with (_TOOLS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in ("package.json", "package-lock.json", "ruleset.yaml"):
-            shutil.copy(_HERE / name, _LINTER / name)
-        if not (_LINTER / "node_modules").exists():
-            execute(_LINTER, log, tool("npm"), "ci", "--ignore-scripts", "--silent", PATH=_path())
-    return _LINTER / "node_modules" / ".bin" / "spectral"
+        for name in ("package.json", "package-lock.json", "ruleset.yaml", "audits.mjs"):
+            shutil.copy(_HERE / name, _TOOLS / name)
+        if not (_TOOLS / "node_modules").exists():
+            execute(_TOOLS, log, tool("npm"), "ci", "--ignore-scripts", "--silent", PATH=_path())
+    return _TOOLS
 
 
 def _path() -> str:
@@ -33,22 +36,44 @@ def _path() -> str:
 
 
 def _check(project: Path, log: IO[str]) -> Findings:
-    spectral = _spectral(log)
+    if not (project / "tests" / "fuzz").exists():
+        return Findings()
+    tools = _installed(log)
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
     execute(project, log, "make", "contract")
-    execute(
-        project,
-        log,
-        spectral,
-        *("lint", "openapi.json", "--ruleset", _LINTER / "ruleset.yaml"),
-        *("--fail-severity", "error", "--display-only-failures"),
-        PATH=_path(),
-    )
+    if (project / "openapi.json").exists():
+        _lint(project, log, tools)
+    else:
+        _audit(project, log, tools)
     execute(project, log, "make", "fuzz", FUZZ_EXAMPLES="50", FUZZ_SEED="1")
     return Findings(tests=1)
 
 
-# The document is made of these; one project for each distinct set of them.
-_SOURCES = ("src/app/transport/*", "src/app/*/api.py", "src/app/*/schema.py", "tests/fuzz/*")
+def _lint(project: Path, log: IO[str], tools: Path) -> None:
+    execute(
+        project,
+        log,
+        tools / "node_modules" / ".bin" / "spectral",
+        *("lint", "openapi.json", "--ruleset", tools / "ruleset.yaml"),
+        *("--fail-severity", "error", "--display-only-failures"),
+        PATH=_path(),
+    )
+
+
+def _audit(project: Path, log: IO[str], tools: Path) -> None:
+    shutil.copy(_HERE / "audited.py", project / "audited.py")
+    python = project / ".venv" / "bin" / "python"
+    execute(project, log, python, "audited.py", str(tool("node")), str(tools / "audits.mjs"))
+
+
+# A contract is made of these; one project for each distinct set of them.
+_SOURCES = (
+    "src/app/transport/*",
+    "src/app/*/api.py",
+    "src/app/*/fields.py",
+    "src/app/*/graphql.py",
+    "src/app/*/schema.py",
+    "tests/fuzz/*",
+)
 
 CHECKS = [Check("contract", under(*_SOURCES), _check)]
