@@ -44,7 +44,7 @@ def asked(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> An
 
 def test_questions_with_one_answer_are_recorded_without_being_asked(asked: Any) -> None:
     names, answers = asked({})
-    assert names == [name for name in ORDER if name not in ("protocol", "auth", "ci")]
+    assert names == [name for name in ORDER if name not in ("auth", "ci")]
     assert [name for name in ORDER if name not in answers] == []
 
 
@@ -115,7 +115,16 @@ def _copy(template: Path, project: Path, *data: str) -> int:
             "their own limits and token deny list. Pick cache=redis or hosting=compose instead.",
         ),
         (["database=mongodb"], "database=mongodb is not offered: pick one of postgresql, sqlite."),
-        (["protocol=grpc"], "protocol=grpc is not offered: pick one of rest."),
+        (
+            ["protocol=soap"],
+            "protocol=soap is not offered: pick one of rest, graphql, grpc.",
+        ),
+        (
+            ["protocol=grpc", "versioning=header"],
+            "protocol=grpc does not go with versioning=header: a header's media type is HTTP's "
+            "way to name a version; of gRPC the package does. "
+            "Pick protocol=rest or protocol=graphql or versioning=url instead.",
+        ),
         (["queue=sqs"], "queue=sqs is not offered: pick one of redis, none."),
         (
             ["profile=serverless"],
