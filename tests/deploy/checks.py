@@ -22,7 +22,7 @@ CHECKS = [
     Check("manifests", _kubernetes, manifests.check),
     Check(
         "alerts",
-        under("deploy/observability/*", "docs/runbook/*", "src/app/platform/metrics.py"),
+        under("deploy/observability/*", "docs/runbook/*", "src/app/*/metrics.py"),
         alerts.check,
     ),
     Check("automation", under(".github/*"), workflows.check),

@@ -17,6 +17,7 @@ from typing import IO
 
 import yaml
 
+from tests.deploy import grpc_calls
 from tests.deploy.programs import checker
 from tests.matrix.checks import FaultError, Findings, execute
 
@@ -61,15 +62,37 @@ class _Echo(BaseHTTPRequestHandler):
 
 def check(project: Path, log: IO[str]) -> Findings:
     """Start the gateway before a small service, and see what it passes on and what it refuses."""
+    if (project / "proto").exists():
+        with (
+            grpc_calls.answering() as backend,
+            _gateway(project, log, f"h2c://127.0.0.1:{backend}") as (plain, secure),
+        ):
+            faults = [("http is redirected", _redirect_fault(plain))]
+            faults += grpc_calls.faults(secure, HOST, project / ".certificate.pem", _READ_TIMEOUT)
+            faults.append(("another name", _handshake_fault(secure, "other.example.com")))
+            for path in ("/metrics", "/health/ready"):
+                _, text = _exchange(secure, f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+                faults.append((f"{path} is not there", text if path in text else ""))
+        _tell(faults, log)
+        return Findings()
     with _gateway(project, log) as (plain, secure):
         faults = list(_faults(plain, secure))
         if "websocket" in _texts(project / "deploy" / "traefik" / "dynamic"):
             faults.append(("a socket stays open", _socket_fault(secure)))
-        for name, fault in faults:
-            if fault:
-                raise FaultError(f"{name}: {fault}")
-            log.write(f"{name}: as expected\n")
+    _tell(faults, log)
     return Findings()
+
+
+def _tell(faults: list[tuple[str, str]], log: IO[str]) -> None:
+    for name, fault in faults:
+        if fault:
+            raise FaultError(f"{name}: {fault}")
+        log.write(f"{name}: as expected\n")
+
+
+def _redirect_fault(port: int) -> str:
+    status, text = _exchange(port, f"GET /x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), tls=False)
+    return "" if status in (301, 308) else f"{status} {text}"
 
 
 def _faults(plain: int, secure: int) -> Iterator[tuple[str, str]]:
@@ -80,8 +103,7 @@ def _faults(plain: int, secure: int) -> Iterator[tuple[str, str]]:
         return "" if answer[0] in wanted else f"answered with {answer[0]} {answer[1][:200]}"
 
     head = f"GET /v1/orders HTTP/1.1\nHost: {HOST}\n"
-    status, text = _exchange(plain, f"GET /x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), tls=False)
-    yield "http is redirected", "" if status in (301, 308) else f"{status} {text}"
+    yield "http is redirected", _redirect_fault(plain)
     status, text = ask(f"{head}X-Forwarded-For: 203.0.113.9\nX-Forwarded-Proto: http\n\n")
     received = json.loads(text) if status == 200 else {}
     headers = {name.lower(): value for name, value in received.get("headers", ())}
@@ -158,7 +180,7 @@ def _handshake_fault(port: int, name: str) -> str:
 
 
 @contextmanager
-def _gateway(project: Path, log: IO[str]) -> Iterator[tuple[int, int]]:
+def _gateway(project: Path, log: IO[str], live: str = "") -> Iterator[tuple[int, int]]:
     """Traefik with the flags of compose.yaml, but for ports, timeouts and Let's Encrypt."""
     backend = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     threading.Thread(target=backend.serve_forever, daemon=True).start()
@@ -169,10 +191,13 @@ def _gateway(project: Path, log: IO[str]) -> Iterator[tuple[int, int]]:
         text = routes.read_text(encoding="utf-8")
         routes.write_text(text.replace("{certResolver: letsencrypt}", "{}"), encoding="utf-8")
     _certificate(project, dynamic, log)
+    http = f"http://127.0.0.1:{backend.server_port}"
+    services = {
+        name: {"loadBalancer": {"servers": [{"url": url}]}}
+        for name, url in (("live", live or http), ("keys", http))
+    }
     (dynamic / "live.yaml").write_text(
-        "http: {services: {live: {loadBalancer: {servers: "
-        f"[{{url: 'http://127.0.0.1:{backend.server_port}'}}]}}}}}}}}\n",
-        encoding="utf-8",
+        yaml.safe_dump({"http": {"services": services}}), encoding="utf-8"
     )
     replaced = {
         "--entrypoints.web.address": (":80", f"127.0.0.1:{plain}"),
@@ -264,7 +289,9 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     limit = time.monotonic() + 20
     while time.monotonic() < limit and process.poll() is None:
         try:
-            if _exchange(port, f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())[0] == 200:
+            status, _ = _exchange(port, f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            # A gRPC server answers such a request as well, though not with 200.
+            if status not in (0, 404, 502, 503):
                 return
         except OSError:
             pass
