@@ -19,8 +19,8 @@ setup: ## Install the tools into .venv
 	}
 	@uv sync --quiet
 
-demo: setup ## Render the default answers, run the service and place an order
-	@uv run --no-sync python -m tools.demo
+demo: setup ## Render, run the service and place an order; ARGS="protocol=grpc"
+	@uv run --no-sync python -m tools.demo $(ARGS)
 
 test: suite matrix drill ## Everything: the template's own tests, the matrix, the drill
 

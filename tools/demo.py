@@ -1,4 +1,8 @@
-"""`make demo`: a project rendered with the default answers, running, and an order placed in it."""
+"""`make demo`: a project rendered with the default answers, running, and an order placed in it.
+
+`ARGS=protocol=grpc`, or any other answer, changes what is rendered. The order is then placed by the
+example for Python in the project's README.
+"""
 
 from __future__ import annotations
 
@@ -30,23 +34,31 @@ STAY_SECONDS = 30 * 60
 
 
 def main() -> int:
+    answers = dict(argument.split("=", 1) for argument in sys.argv[1:])
     project = Path(tempfile.mkdtemp(prefix="demo-"), "order-service")
-    port = _free_port(8000)
+    port, grpc_port = _free_port(8000), _free_port(50051)
     url = f"http://127.0.0.1:{port}"
-    _say(f"copier copy --trust --defaults {ROOT} {project}")
+    data = "".join(f"--data {argument} " for argument in sys.argv[1:])
+    _say(f"copier copy --trust --defaults {data}{ROOT} {project}")
     begun = time.monotonic()
     warnings.filterwarnings("ignore", category=DirtyLocalWarning)
-    copier.run_copy(str(ROOT), project, defaults=True, unsafe=True, quiet=True, vcs_ref="HEAD")
+    copier.run_copy(
+        str(ROOT), project, answers, defaults=True, unsafe=True, quiet=True, vcs_ref="HEAD"
+    )
     print(f"rendered in {time.monotonic() - begun:.1f} s")
 
     _say(f"cd {project} && make run")
     log = project.parent / "service.log"
     begun = time.monotonic()
-    with _running(project, port, log) as service:
+    with _running(project, {"PORT": port, "GRPC_PORT": grpc_port}, log) as service:
         _await_ready(url, log, service)
         print(f"installed, migrated and ready in {time.monotonic() - begun:.1f} s, log in {log}")
-        _order(url)
-        print(f"\nThe project: {project}\nThe API: {url}/docs, and README.md there has more calls.")
+        if answers:
+            _example(project, {"127.0.0.1:8000": port, "127.0.0.1:50051": grpc_port})
+        else:
+            _order(url)
+            print(f"The API: {url}/docs")
+        print(f"\nThe project: {project}\nREADME.md there has more calls.")
         print(f"Run it again: cd {project} && make run     Test it: make test")
         print(f"Remove it: rm -r {project.parent}")
         if sys.stdin.isatty():
@@ -79,6 +91,21 @@ def _order(url: str) -> None:
     if placed["status"] != "placed":
         raise SystemExit("The order was not placed.")
     print(f"\nOrder {order['id']} is placed: {placed['total']} {placed['currency']}.")
+
+
+def _example(project: Path, ports: dict[str, int]) -> None:
+    """Run the README's example for Python with the ports that are in use here."""
+    text = (project / "README.md").read_text(encoding="utf-8")
+    source = text.partition("```python\n")[2].partition("```")[0]
+    for address, port in ports.items():
+        source = source.replace(address, f"127.0.0.1:{port}")
+    _say("uv run python <<'EOF'")
+    print(source)
+    command = [str(project / ".venv" / "bin" / "python"), "-c", source]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    print(done.stdout or done.stderr)
+    if done.returncode or "9.00" not in done.stdout:
+        raise SystemExit("The order was not placed.")
 
 
 def _call(
@@ -116,13 +143,13 @@ def _shortened(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _running(project: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _running(project: Path, ports: dict[str, int], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "MAKEFLAGS")}
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["make", "run"],
             cwd=project,
-            env=environment | {"PORT": str(port)},
+            env=environment | {name: str(port) for name, port in ports.items()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
