@@ -58,13 +58,13 @@ def test_of_concurrent_changes_one_wins(member: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("way", ["argument", "header"])
-def test_the_same_mutation_gets_the_same_answer_again(member: httpx2.Client, way: str) -> None:
+def test_the_same_mutation_gets_the_same_answer_again(newcomer: httpx2.Client, way: str) -> None:
     key, draft = uuid4().hex, order_draft()
 
     def sent() -> httpx2.Response:
         if way == "argument":
-            return send(member, CREATE, input=draft, key=key)
-        return send(member, CREATE, {"Idempotency-Key": key}, input=draft)
+            return send(newcomer, CREATE, input=draft, key=key)
+        return send(newcomer, CREATE, {"Idempotency-Key": key}, input=draft)
 
     first, second = sent(), sent()
     assert "Idempotency-Replayed" not in first.headers
@@ -72,7 +72,7 @@ def test_the_same_mutation_gets_the_same_answer_again(member: httpx2.Client, way
     before, after = (answer.json()["data"]["createOrder"] for answer in (first, second))
     assert (before["replayed"], after["replayed"]) == (False, True)
     assert after["order"] == before["order"]
-    assert len(run(member, COUNT)["nodes"]) == 1
+    assert len(run(newcomer, COUNT)["nodes"]) == 1
 
 
 def test_other_input_under_the_key_is_refused(member: httpx2.Client) -> None:
@@ -118,16 +118,18 @@ def test_a_placement_is_replayed_instead_of_refused(member: httpx2.Client) -> No
     assert second == {**first, "replayed": True}
 
 
-def test_concurrent_mutations_with_one_key_make_one_order(member: httpx2.Client) -> None:
+def test_concurrent_mutations_with_one_key_make_one_order(newcomer: httpx2.Client) -> None:
     key, draft = uuid4().hex, order_draft()
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda _: send(member, CREATE, input=draft, key=key), range(16)))
+        answers = list(
+            threads.map(lambda _: send(newcomer, CREATE, input=draft, key=key), range(16))
+        )
     for answer in answers:
         assert codes(answer) in ([], ["IDEMPOTENCY_IN_PROGRESS"])
         if codes(answer):
             assert int(answer.headers["Retry-After"]) >= 1
             assert errors(answer)[0]["extensions"]["retryable"] is True
-    assert len(run(member, COUNT)["nodes"]) == 1
+    assert len(run(newcomer, COUNT)["nodes"]) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "ä"])

@@ -41,11 +41,11 @@ def ids(found: dict[str, Any]) -> list[str]:
 
 
 def test_a_list_holds_the_callers_own_orders_the_newest_first(
-    member: httpx2.Client, other_member: httpx2.Client
+    newcomer: httpx2.Client, other_member: httpx2.Client
 ) -> None:
     make(other_member, 1)
-    created = make(member, 3)
-    (found,) = pages(member)
+    created = make(newcomer, 3)
+    (found,) = pages(newcomer)
     assert ids(found) == created[::-1]
     assert found["pageInfo"] == {
         "hasNextPage": False,
@@ -53,46 +53,46 @@ def test_a_list_holds_the_callers_own_orders_the_newest_first(
         "startCursor": found["edges"][0]["cursor"],
         "endCursor": found["edges"][-1]["cursor"],
     }
-    nodes = run(member, "{ orders { nodes { id } } }")["nodes"]
+    nodes = run(newcomer, "{ orders { nodes { id } } }")["nodes"]
     assert [node["id"] for node in nodes] == ids(found)
 
 
-def test_an_empty_list_has_no_cursors(member: httpx2.Client) -> None:
-    (found,) = pages(member)
+def test_an_empty_list_has_no_cursors(newcomer: httpx2.Client) -> None:
+    (found,) = pages(newcomer)
     assert found["edges"] == []
     assert found["pageInfo"]["startCursor"] is None
     assert found["pageInfo"]["endCursor"] is None
 
 
-def test_pages_hold_every_order_once_while_others_are_made(member: httpx2.Client) -> None:
-    created = make(member, 7)
+def test_pages_hold_every_order_once_while_others_are_made(newcomer: httpx2.Client) -> None:
+    created = make(newcomer, 7)
     seen: list[str] = []
-    for found in pages(member, first=2):
+    for found in pages(newcomer, first=2):
         seen += ids(found)
         if found["pageInfo"]["hasNextPage"]:
-            make(member, 1)
+            make(newcomer, 1)
     assert seen == created[::-1]
 
 
-def test_every_edge_leads_on_from_itself(member: httpx2.Client) -> None:
-    created = make(member, 4)
-    edges = page(member).json()["data"]["orders"]["edges"]
-    after = page(member, after=edges[1]["cursor"]).json()["data"]["orders"]
+def test_every_edge_leads_on_from_itself(newcomer: httpx2.Client) -> None:
+    created = make(newcomer, 4)
+    edges = page(newcomer).json()["data"]["orders"]["edges"]
+    after = page(newcomer, after=edges[1]["cursor"]).json()["data"]["orders"]
     assert ids(after) == created[1::-1]
     assert after["pageInfo"]["hasPreviousPage"] is True
 
 
-def test_a_list_ascends_on_demand(member: httpx2.Client) -> None:
-    created = make(member, 5)
-    found = [o for each in pages(member, first=2, orderBy="CREATED_AT_ASC") for o in ids(each)]
+def test_a_list_ascends_on_demand(newcomer: httpx2.Client) -> None:
+    created = make(newcomer, 5)
+    found = [o for each in pages(newcomer, first=2, orderBy="CREATED_AT_ASC") for o in ids(each)]
     assert found == created
 
 
-def test_a_list_is_narrowed_by_status(member: httpx2.Client) -> None:
-    created = make(member, 4)
+def test_a_list_is_narrowed_by_status(newcomer: httpx2.Client) -> None:
+    created = make(newcomer, 4)
     for order in created[:2]:
-        run(member, PLACE, id=order)
-    found = [order for each in pages(member, first=1, status="PLACED") for order in ids(each)]
+        run(newcomer, PLACE, id=order)
+    found = [order for each in pages(newcomer, first=1, status="PLACED") for order in ids(each)]
     assert found == created[1::-1]
 
 
@@ -118,15 +118,15 @@ def test_a_cursor_of_the_callers_own_making_is_refused(member: httpx2.Client, cu
 
 
 def test_a_cursor_serves_only_the_list_and_caller_it_was_made_for(
-    member: httpx2.Client, other_member: httpx2.Client
+    newcomer: httpx2.Client, other_member: httpx2.Client
 ) -> None:
-    make(member, 2)
-    cursor = page(member, first=1).json()["data"]["orders"]["pageInfo"]["endCursor"]
+    make(newcomer, 2)
+    cursor = page(newcomer, first=1).json()["data"]["orders"]["pageInfo"]["endCursor"]
     tampered = ("B" if cursor[0] == "A" else "A") + cursor[1:]
     answers = [
-        page(member, after=cursor, status="DRAFT"),
-        page(member, after=cursor, orderBy="CREATED_AT_ASC"),
-        page(member, after=tampered),
+        page(newcomer, after=cursor, status="DRAFT"),
+        page(newcomer, after=cursor, orderBy="CREATED_AT_ASC"),
+        page(newcomer, after=tampered),
         page(other_member, after=cursor),
     ]
     assert [codes(answer) for answer in answers] == [["INVALID_CURSOR"]] * 4
