@@ -1,4 +1,4 @@
-"""`python -m benchmarks [render] [service]`: print the figures, and keep them in `report/`."""
+"""`python -m benchmarks [--only PART]`: print the figures, and keep them in `report/`."""
 
 import argparse
 import os
@@ -6,11 +6,11 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import render, service
+from benchmarks import protocols, render, service
 from benchmarks.report import Table
 from tests.support.snapshot import ROOT
 
-PARTS = ("render", "service")
+PARTS = ("render", "service", "protocols")
 
 
 def main() -> None:
@@ -30,6 +30,10 @@ def main() -> None:
             folder = Path(name) / "service"
             folder.mkdir()
             tables += service.measure(folder, options.rounds, options.seconds)
+        if "protocols" in parts:
+            folder = Path(name) / "protocols"
+            folder.mkdir()
+            tables += protocols.measure(folder, options.rounds, options.seconds)
     machine = f"{os.cpu_count()} CPUs, {platform.system()}, Python {platform.python_version()}"
     setting = f"{options.rounds} interleaved rounds in one run on one machine ({machine})"
     text = "\n".join(

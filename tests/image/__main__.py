@@ -1,4 +1,4 @@
-"""Build and run the image of two projects: one with servers and a worker, and one without."""
+"""Build and run the image of some projects: with servers and a worker, without, and with gRPC."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
+
 from extensions.catalogue import combinations
 from tests.image.engine import Engine, EngineError, engine
 from tests.support.rendering import Renderer
@@ -26,6 +28,7 @@ from tests.support.snapshot import ROOT, snapshot
 _PICKED = (
     {"database": "postgresql", "queue": "redis", "cache": "redis"},
     {"database": "sqlite", "queue": "none", "cache": "memory"},
+    {"protocol": "grpc", "database": "sqlite", "queue": "none", "cache": "memory"},
 )
 _HOST = "service.example.com"
 _STRICT = (
@@ -135,7 +138,7 @@ def _check(found: Engine, project: Path, worker: str) -> None:
                 raise FaultError(f"{' '.join(command)} exits with {status}: {output}")
         with image.running("serve", 18000) as container:
             _inspect(found, container)
-            _ask(18000)
+            _ask(18000, "grpc" if (project / "proto").exists() else "http")
         if worker:
             with image.running(worker, 18001):
                 pass
@@ -192,6 +195,7 @@ def _settings(folder: Path, servers: dict[str, str]) -> list[str]:
         f"--env=ALLOWED_HOSTS={_HOST}",
         f"--env=JWT_ISSUER=https://{_HOST}",
         "--env=JWT_AUDIENCE=service",
+        "--env=GRPC_INSECURE=true",
     ]
 
 
@@ -213,13 +217,16 @@ def _inspect(found: Engine, container: str) -> None:
         raise FaultError(f"the process is not confined: {told}")
 
 
-def _ask(port: int) -> None:
+def _ask(port: int, protocol: str) -> None:
     """The service answers, and to its own name alone."""
+    orders = [("/v1/orders", _HOST, 401), ("/v1/orders", "other.example.com", 400)]
+    if protocol == "grpc":
+        orders = [("/.well-known/jwks.json", _HOST, 200)]
+        _call("127.0.0.1:50051")
     for path, host, expected in (
         ("/health/ready", _HOST, 200),
         ("/metrics", f"127.0.0.1:{port}", 200),
-        ("/v1/orders", _HOST, 401),
-        ("/v1/orders", "other.example.com", 400),
+        *orders,
         ("/docs", _HOST, 404),
     ):
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
@@ -230,6 +237,19 @@ def _ask(port: int) -> None:
             status = error.code
         if status != expected:
             raise FaultError(f"{path} of {host} is answered with {status}, not {expected}")
+
+
+def _call(target: str) -> None:
+    """An order is refused to whoever does not say who they are."""
+    with grpc.insecure_channel(target) as channel:
+        method: Any = channel.unary_unary("/orders.v1.OrderService/CreateOrder")
+        try:
+            method(b"", timeout=5)
+            status = "OK"
+        except grpc.RpcError as error:
+            status = error.code().name
+    if status != "UNAUTHENTICATED":
+        raise FaultError(f"a call without credentials is answered with {status}")
 
 
 if __name__ == "__main__":
