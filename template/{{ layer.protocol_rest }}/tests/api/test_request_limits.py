@@ -27,6 +27,16 @@ def narrow_client(narrow_service: Service) -> Iterator[httpx2.Client]:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def idle(narrow_service: Service) -> None:
+    """Nothing of the test before is in progress any more, as there may be so little at a time."""
+    limit = time.monotonic() + 10
+    with narrow_service.client() as client:
+        while "\nhttp_server_active_requests 0.0\n" not in client.get("/metrics").text:
+            assert time.monotonic() < limit, "requests do not end"
+            time.sleep(0.01)
+
+
 @contextmanager
 def unfinished_post(service: Service, headers: dict[str, str]) -> Iterator[socket.socket]:
     """A request in progress: its body of two bytes is not sent yet."""
