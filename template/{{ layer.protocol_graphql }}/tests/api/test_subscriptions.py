@@ -297,6 +297,7 @@ def test_sockets_are_bounded_in_all(sockets: Service, client: httpx2.Client) -> 
         ("https://app.example.com", True),
         ("https://evil.example", False),
         ("null", False),
+        ("https://[", False),
         ("https://app.example.com.evil.example", False),
     ],
 )

@@ -15,7 +15,7 @@ from app.transport import docs
 from app.transport.graphql.engine import Engine
 from app.transport.graphql.http import GraphQLEndpoint
 from app.transport.graphql.middleware import PATH, GraphQLErrorMiddleware
-from app.transport.graphql.socket import GraphQLSockets
+from app.transport.graphql.sockets import GraphQLSockets
 from app.transport.versioning import PREFIX
 
 

@@ -25,7 +25,8 @@ from app.errors import AppError, ErrorCode, FieldFault
 from app.transport.graphql.errors import document_refused, limit_exceeded, refusal
 from app.transport.graphql.metrics import graphql_refused
 
-_KEPT = 1000
+# A parsed document takes up to 300 times the memory of its text.
+_KEPT_CHARACTERS = 200_000
 _MOST_ERRORS = 20
 
 
@@ -66,15 +67,14 @@ class Documents:
         rules = [] if introspection else [NoSchemaIntrospectionCustomRule]
         self._rules = [*specified_rules, *rules]
         self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._kept = 0
 
     def operation(self, text: str, name: str | None) -> Operation:
         """The operation of that name, or the only one; raises `RefusedError`."""
         document = self._valid.get(text)
         if document is None:
             document = self._check(text)
-            self._valid[text] = document
-            if len(self._valid) > _KEPT:
-                self._valid.popitem(last=False)
+            self._keep(text, document)
         else:
             self._valid.move_to_end(text)
         node = get_operation_ast(document, name)
@@ -83,6 +83,13 @@ class Documents:
             fault = FieldFault("operationName", known)
             raise refusal(AppError(ErrorCode.VALIDATION_ERROR, details=[fault]))
         return Operation(text, document, node, tuple(_root_fields(document, node)))
+
+    def _keep(self, text: str, document: DocumentNode) -> None:
+        self._valid[text] = document
+        self._kept += len(text)
+        while self._kept > _KEPT_CHARACTERS:
+            oldest, _ = self._valid.popitem(last=False)
+            self._kept -= len(oldest)
 
     def _check(self, text: str) -> DocumentNode:
         try:

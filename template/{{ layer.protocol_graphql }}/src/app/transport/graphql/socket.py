@@ -1,4 +1,4 @@
-"""`/graphql` over WebSockets: the protocol graphql-transport-ws, and no other.
+"""One WebSocket: the protocol graphql-transport-ws, and no other.
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -20,13 +19,12 @@ from app.auth.authentication import AuthRequest
 from app.auth.principal import Principal
 from app.bootstrap import Service
 from app.errors import AppError, ErrorCode
-from app.http.errors import error_response
 from app.http.json import parse_json
 from app.platform.context import RequestContext, context, reset_context, set_context
 from app.platform.telemetry import current_traceparent, span
 from app.transport.graphql.engine import Answer, Engine, Prepared, refused
 from app.transport.graphql.errors import RefusedError, refusal
-from app.transport.graphql.metrics import graphql_sockets, graphql_subscriptions
+from app.transport.graphql.metrics import graphql_subscriptions
 from app.transport.graphql.requests import parse_request
 
 log = structlog.get_logger()
@@ -46,47 +44,7 @@ class CloseError(Exception):
         self.reason = reason
 
 
-class GraphQLSockets:
-    """All sockets of the process."""
-
-    def __init__(self, service: Service, engine: Engine) -> None:
-        self._service = service
-        self._engine = engine
-        self._open = 0
-        graphql_sockets.set_function(lambda: self._open)
-
-    async def serve(self, websocket: WebSocket) -> None:
-        """Serve one socket to its end."""
-        try:
-            await self._admit(websocket)
-        except AppError as error:
-            await websocket.send_denial_response(error_response(error))
-            return
-        self._open += 1
-        try:
-            await _Socket(self._service, self._engine, websocket).run()
-        finally:
-            self._open -= 1
-
-    async def _admit(self, websocket: WebSocket) -> None:
-        if not self._may_connect(websocket.headers):
-            raise AppError(ErrorCode.FORBIDDEN, "Pages of this origin may not connect")
-        if self._open >= self._service.settings.transport.graphql_max_sockets:
-            raise AppError(ErrorCode.OVERLOADED, retry_after=1)
-        state = await self._service.rate_limiter.check(None, context().client_address)
-        if not state.allowed:
-            raise state.error()
-
-    def _may_connect(self, headers: Mapping[str, str]) -> bool:
-        """Browsers ask no server first, as they do for requests: so the origin is checked here."""
-        origin = headers.get("origin")
-        if origin is None or urlsplit(origin).netloc == headers.get("host"):
-            return True
-        origins = self._service.settings.http.cors_origins
-        return origin in origins or "*" in origins
-
-
-class _Socket:
+class GraphQLSocket:
     """One socket: who is at its other end, and the operations in progress."""
 
     def __init__(self, service: Service, engine: Engine, websocket: WebSocket) -> None:
