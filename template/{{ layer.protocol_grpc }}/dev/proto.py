@@ -29,9 +29,9 @@ def main() -> int:
     """Generate or check; 1 where something is not as it should be."""
     try:
         if sys.argv[1:] == ["--check"]:
-            _check()
+            check()
         else:
-            _write()
+            write()
     except DevelopmentError as error:
         print(error, file=sys.stderr)
         return 1
@@ -42,7 +42,8 @@ def _sources() -> list[str]:
     return sorted(file.relative_to(SOURCES).as_posix() for file in SOURCES.rglob("*.proto"))
 
 
-def _write() -> None:
+def write() -> None:
+    """Write the code anew, and remove what is of no definition any more."""
     with tempfile.TemporaryDirectory() as folder:
         made = _generated(Path(folder))
         for name, text in made.items():
@@ -54,7 +55,7 @@ def _write() -> None:
     print(f"Wrote {PACKAGE.relative_to(PROJECT)}: commit it.")
 
 
-def _check() -> None:
+def check() -> None:
     """Raises `DevelopmentError` for the first of stale code, an unusual style, and a lint."""
     with tempfile.TemporaryDirectory() as folder:
         if _generated(Path(folder)) != _committed():

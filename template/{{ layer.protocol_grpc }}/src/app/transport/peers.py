@@ -9,7 +9,7 @@ from app.transport.calls import Call
 
 def caller_address(call: Call, trusted_proxies: tuple[Network, ...]) -> str:
     """The caller's address: the peer's, or what trusted proxies say in `x-forwarded-for`."""
-    peer = _address(call.context.peer())
+    peer = address_of(call.context.peer())
     if not trusted_proxies:
         return peer
     metadata = call.context.invocation_metadata() or ()
@@ -23,7 +23,7 @@ def caller_address(call: Call, trusted_proxies: tuple[Network, ...]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _address(peer: str) -> str:
+def address_of(peer: str) -> str:
     """The address in `ipv4:127.0.0.1:50000` or `ipv6:%5B::1%5D:50000`; empty for a local socket."""
     family, _, rest = peer.partition(":")
     if family not in {"ipv4", "ipv6"}:
