@@ -6,7 +6,7 @@ export PATH := $(UV_HOME)/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test suite matrix drill test-image bench docs lint format setup help
+.PHONY: demo test suite matrix drill test-image bench docs protos lint format setup help
 
 help: ## List what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: setup ## Measure rendering and the rendered service
 docs: setup ## Write the tables of options and build the documentation into site/
 	uv run --no-sync python -m tools.options
 	uv run --no-sync zensical build --strict
+
+protos: setup ## Write the generated code of the gRPC layers anew
+	uv run --no-sync python -m tools.protos
 
 lint: setup ## Format, lint, types and workflows of the template itself
 	uv lock --check --quiet
