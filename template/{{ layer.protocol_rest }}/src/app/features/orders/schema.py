@@ -13,6 +13,7 @@ from app.features.orders.model import Order, OrderChanges, OrderDraft, OrderLine
 from app.transport.optional import Omittable
 from app.transport.pagination import PageQuery, PaginationOut
 
+
 class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
