@@ -1,7 +1,7 @@
 """`python -m tools.protos`: write the Python code of the template's proto files anew.
 
-The generators are pinned in `pyproject.toml`: run this when they are bumped, or when a layer's `proto/`
-has changed. A rendered project tells of both by `make check`.
+The generators are pinned in `pyproject.toml`: run this when they are bumped, or when a file in
+`proto/` of a layer has changed. A rendered project tells of both by `make check`.
 """
 
 from __future__ import annotations
