@@ -14,6 +14,7 @@ from tests.support.snapshot import commit, git, history, released_tags, snapshot
 # All of these can be switched one by one without meeting a conflict.
 BASE = {
     "profile": "saas",
+    "protocol": "rest",
     "database": "postgresql",
     "queue": "redis",
     "cache": "redis",

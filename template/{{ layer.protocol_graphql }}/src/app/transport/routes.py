@@ -16,7 +16,15 @@ from app.transport.graphql.engine import Engine
 from app.transport.graphql.http import GraphQLEndpoint
 from app.transport.graphql.middleware import PATH, GraphQLErrorMiddleware
 from app.transport.graphql.sockets import GraphQLSockets
-from app.transport.versioning import PREFIX
+
+# What stays HTTP, under the version with which its paths begin.
+VERSIONED = {
+    "v1": (
+        auth.router,
+        audit.router,
+        # Your own routers go below this line.
+    ),
+}
 
 
 def protocol_middleware() -> list[Middleware]:
@@ -41,12 +49,9 @@ def include_routes(app: FastAPI, *, with_docs: bool) -> None:
     app.router.routes.append(WebSocketRoute(PATH, sockets.serve))
     # A router for nothing but its lifespan, which becomes part of the application's.
     app.include_router(APIRouter(lifespan=watching))
-    for router in (
-        auth.router,
-        audit.router,
-        # Your own routers go below this line.
-    ):
-        app.include_router(router, prefix=PREFIX)
+    for version, routers in VERSIONED.items():
+        for router in routers:
+            app.include_router(router, prefix=f"/{version}")
     app.include_router(auth.public_router)
     if with_docs:
         docs.install(app)

@@ -1,6 +1,4 @@
-"""The endpoints beside GraphQL have one version, with which their paths begin."""
-
-PREFIX = "/v1"
+"""Paths of the endpoints beside GraphQL, which have one version."""
 
 
 def public_path(internal: str) -> str:
