@@ -6,7 +6,7 @@ export PATH := $(UV_HOME)/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test suite matrix drill test-image bench docs protos lint format setup help
+.PHONY: demo test suite matrix pairs drill test-image bench docs protos lint format setup help
 
 help: ## List what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,13 +22,16 @@ setup: ## Install the tools into .venv
 demo: setup ## Render, run the service and place an order; ARGS="protocol=grpc"
 	@uv run --no-sync python -m tools.demo $(ARGS)
 
-test: suite matrix drill ## Everything: the template's own tests, the matrix, the drill
+test: suite pairs drill ## The template's own tests, the matrix by pairs of options, the drill
 
 suite: setup ## The template's own tests
 	uv run --no-sync pytest -n auto --dist=worksteal
 
 matrix: setup ## Every combination rendered, each distinct tree tested; ARGS="--shard 1/8"
 	uv run --no-sync python -m tests.matrix $(ARGS)
+
+pairs: setup ## The matrix, with the suites that together have every pair of options
+	uv run --no-sync python -m tests.matrix --pairwise $(ARGS)
 
 drill: setup ## Orders while service, worker and broker fail: each has one effect
 	uv run --no-sync python -m tests.drills $(ARGS)

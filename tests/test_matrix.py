@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +47,17 @@ def test_each_distinct_set_of_files_is_one_job(
         ]
     )
     assert [job.combinations for job in found] == [["one", "two"], ["three"]]
+
+
+def test_a_few_combinations_have_every_pair_of_choices() -> None:
+    named = plan.named_combinations()
+    chosen = plan.pairwise(named)
+    assert len(chosen) < len(named) / 2
+
+    def pairs(names: Iterable[str]) -> set[object]:
+        return {pair for name in names for pair in product(named[name].items(), repeat=2)}
+
+    assert pairs(chosen) == pairs(named)
 
 
 def test_shards_share_out_all_the_work(tmp_path: Path) -> None:

@@ -11,7 +11,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.matrix import report
-from tests.matrix.plan import jobs, processors, projects, shard
+from tests.matrix.plan import (
+    UNUSUAL,
+    jobs,
+    named_combinations,
+    pairwise,
+    processors,
+    projects,
+    shard,
+)
 from tests.matrix.results import Result, clear_work, kept, run
 from tests.support.snapshot import ROOT, snapshot
 
@@ -30,6 +38,11 @@ def main() -> int:
             for job in shard(every, options.shard)
             if any(options.only in name for name in job.combinations)
         ]
+        if options.pairwise:
+            chosen = {*pairwise(named_combinations()), UNUSUAL}
+            todo = [
+                job for job in todo if job.check.name != "suite" or chosen & {*job.combinations}
+            ]
         facts = (
             f"{len(rendered)} combinations rendered in {seconds:.1f} s; "
             f"{len(todo)} of {len(every)} distinct checks in shard {options.shard}"
@@ -67,6 +80,11 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make matrix", description=__doc__)
     parser.add_argument("--shard", default="1/1", help="the part of the work to do, such as 1/8")
+    parser.add_argument(
+        "--pairwise",
+        action="store_true",
+        help="the suites only of combinations that together have every pair of choices",
+    )
     parser.add_argument("--only", default="", help="combinations whose name contains this")
     parser.add_argument("--check", default="", help="the only check to run")
     parser.add_argument("--again", action="store_true", help="run what has passed before, too")

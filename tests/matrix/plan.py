@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import combinations as pairs_of
 from pathlib import Path
 
 from extensions.catalogue import combinations
@@ -24,6 +25,7 @@ from tests.support.snapshot import ROOT
 CHECKS = [*CODE_CHECKS, *CONTRACT_CHECKS, *DEPLOYMENT_CHECKS]
 
 # Names at the edge of what is accepted, in front of everything that runs.
+UNUSUAL = "unusual-names"
 UNUSUAL_NAMES = {
     "project_name": "Bob's & Ann's: the #1 service, 100% done! 注文",
     "project_slug": "the-service-whose-name-is-forty-letters2",
@@ -52,11 +54,28 @@ class Job:
     combinations: list[str] = field(default_factory=list)
 
 
+def named_combinations() -> dict[str, dict[str, str]]:
+    """Every valid combination by its name."""
+    return {"-".join(answers.values()): answers for answers in combinations()}
+
+
+def pairwise(named: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """A few of the combinations, which have every pair of choices that any of them has."""
+    pairs = {name: set(pairs_of(answers.items(), 2)) for name, answers in named.items()}
+    wanted = set().union(*pairs.values())
+    chosen = []
+    while wanted:
+        best = max(pairs, key=lambda name: len(pairs[name] & wanted))
+        wanted -= pairs[best]
+        chosen.append(best)
+    return chosen
+
+
 def projects(template: Path, destination: Path, processes: int) -> Iterator[Project]:
     """Render every valid combination, and one more with unusual names."""
-    named = {"-".join(answers.values()): answers for answers in combinations()}
+    named = named_combinations()
     first = next(iter(named.values()))
-    named["unusual-names"] = first | UNUSUAL_NAMES
+    named[UNUSUAL] = first | UNUSUAL_NAMES
     with ProcessPoolExecutor(processes, initializer=_prepare, initargs=(template,)) as pool:
         paths = [destination / name for name in named]
         for name, path, files in zip(
