@@ -46,10 +46,6 @@ def measure(folder: Path, rounds: int, seconds: float) -> list[Table]:
     return [table]
 
 
-def _median(rows: list[dict[str, list[float]]], kind: str, column: int) -> str:
-    return f"{median([row[kind][column] for row in rows]):.0f}"
-
-
 def _load(project: Path, environment: dict[str, str]) -> dict[str, list[float]]:
     """Requests, RPS, p50, p95, p99 and errors of each kind of request."""
     command = [str(project / ".venv" / "bin" / "python"), "-m", "tests.load"]

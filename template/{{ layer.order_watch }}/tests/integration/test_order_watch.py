@@ -48,13 +48,17 @@ class Watching:
 
     def __init__(self, watch: OrderWatch, principal: Principal, order_id: UUID | None) -> None:
         self.told = list[Order]()
+        self._error: AppError | None = None
         self._changes = watch.changes(principal, order_id)
         self._task = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
-        async with aclosing(self._changes) as changes:
-            async for order in changes:
-                self.told.append(order)
+        try:
+            async with aclosing(self._changes) as changes:
+                async for order in changes:
+                    self.told.append(order)
+        except AppError as error:
+            self._error = error
 
     async def until(self, number: int) -> list[Order]:
         async with asyncio.timeout(10):
@@ -64,9 +68,9 @@ class Watching:
 
     async def ends_with(self) -> ErrorCode:
         async with asyncio.timeout(10):
-            with pytest.raises(AppError) as raised:
-                await self._task
-        return raised.value.code
+            await self._task
+        assert self._error is not None
+        return self._error.code
 
     async def cancel(self) -> None:
         self._task.cancel()
