@@ -10,6 +10,10 @@ from tests.support.service import Service
 DOCUMENTED = "http://127.0.0.1:8000"
 """Where the documentation says that it is."""
 
+PRODUCTION_SETTINGS: dict[str, str] = {}
+WEAK_SETTINGS: dict[str, str] = {"GRAPHQL_MAX_DEPTH": "hunter2"}
+"""What production requires of the protocol, and what it refuses."""
+
 
 class Answer(NamedTuple):
     """`code` is OK or that of the error; `limited` says that a rate limit was told of."""

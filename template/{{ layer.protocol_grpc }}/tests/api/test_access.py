@@ -5,12 +5,12 @@ from collections.abc import Callable
 import grpc
 import pytest
 
+from app.auth.access import PUBLIC, access_to
 from app.bootstrap import build_service
 from app.features.orders.watch import OrderWatch
 from app.proto.audit.v1 import audit_pb2
 from app.proto.orders.v1 import orders_pb2
 from app.settings import Settings
-from app.transport.access import PUBLIC, access_to
 from app.transport.offers import Offer
 from app.transport.services import CONTRACT, offers
 from tests.support.accounts import sign_in

@@ -1,55 +1,21 @@
 """What is different in production: it starts with proper settings only, and says little."""
 
-import re
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
-import pytest
 
 from app.proto.orders.v1 import orders_pb2
 from tests.support.accounts import PRODUCTION_SETTINGS, sign_in
 from tests.support.calls import calling, refusal
 from tests.support.database import empty_database
 from tests.support.orders import new_order
+from tests.support.production import REVEALING, deployed
 from tests.support.service import Service, run_command, running_service
 
 CERTIFICATE = "GRPC_TLS_CERTIFICATE_PATH"
 REQUIRED = {*PRODUCTION_SETTINGS, "ALLOWED_HOSTS", "GRPC_INSECURE"}
 # Of somebody, where there is not even a table of accounts.
 LOGIN = b"\x0a\x0da@example.com\x12\x01b"
-# Names of what the service is made of, its files and its language.
-REVEALING = re.compile(
-    r"traceback|\.py|/src/|select |insert |relation|table|sqlite|postgres|asyncpg|sqlalchemy"
-    r"|redis|protobuf|python|exception",
-    re.IGNORECASE,
-)
-
-
-def deployed(url: str) -> str:
-    """The URL of a test's server as one of production, which has a password and no mark."""
-    return re.sub(r"//(\w+)@", rf"//\1:{secrets.token_hex()}@", url.partition("?")[0])
-
-
-@pytest.fixture(scope="module")
-def settings(environment: dict[str, str]) -> dict[str, str]:
-    urls = {name: deployed(url) for name, url in environment.items() if name.endswith("_URL")}
-    return {
-        **urls,
-        **PRODUCTION_SETTINGS,
-        "APP_ENV": "production",
-        "ALLOWED_HOSTS": "api.example.com,127.0.0.1",
-        "GRPC_INSECURE": "true",
-    }
-
-
-@pytest.fixture(scope="module")
-def production(
-    environment: dict[str, str], scratch: Path, settings: dict[str, str]
-) -> Iterator[Service]:
-    with running_service(environment, scratch, changes=settings) as service:
-        yield service
 
 
 def test_an_order_is_made_and_the_contract_not_told(production: Service) -> None:
@@ -77,12 +43,12 @@ def test_no_refusal_tells_what_the_service_is_made_of(production: Service) -> No
 
 
 def test_a_broken_database_reveals_nothing(
-    environment: dict[str, str], scratch: Path, settings: dict[str, str]
+    environment: dict[str, str], scratch: Path, production_settings: dict[str, str]
 ) -> None:
     with (
         empty_database(environment["DATABASE_URL"]) as url,
         running_service(
-            environment, scratch, changes={**settings, "DATABASE_URL": deployed(url)}
+            environment, scratch, changes={**production_settings, "DATABASE_URL": deployed(url)}
         ) as service,
         calling(service) as client,
     ):
@@ -92,12 +58,11 @@ def test_a_broken_database_reveals_nothing(
 
 
 def test_every_fault_of_the_settings_is_named_at_once(
-    environment: dict[str, str], settings: dict[str, str]
+    environment: dict[str, str], production_settings: dict[str, str]
 ) -> None:
-    without = {name: value for name, value in settings.items() if name not in REQUIRED}
+    without = {name: value for name, value in production_settings.items() if name not in REQUIRED}
     variables = {**environment, **without, "GRPC_REFLECTION": "true"}
     done = run_command("config", "check", env=variables, check=False)
     assert done.returncode == 2
     named = {line.removeprefix("error: ").partition(":")[0] for line in done.stderr.splitlines()}
     assert named == {*PRODUCTION_SETTINGS, "ALLOWED_HOSTS", "GRPC_REFLECTION", CERTIFICATE}
-    assert run_command("config", "check", env={**environment, **settings}).returncode == 0

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
+from app.auth.access import public
 from app.bootstrap import Service, build_service
 from app.features.orders.store import OrderStore
 from app.platform.ids import new_uuid
@@ -16,7 +17,6 @@ from app.proto.orders.v1.orders_pb2_grpc import (
     add_OrderServiceServicer_to_server,
 )
 from app.settings import Settings
-from app.transport.access import public
 from app.transport.calls import ServicerContext
 from app.transport.interceptors import interceptors
 from app.transport.interceptors.streams import StreamInterceptor

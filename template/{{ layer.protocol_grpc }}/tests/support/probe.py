@@ -13,6 +13,10 @@ from tests.support.service import Service
 DOCUMENTED = "127.0.0.1:50051"
 """Where the documentation says that it is."""
 
+PRODUCTION_SETTINGS: dict[str, str] = {"GRPC_INSECURE": "true"}
+WEAK_SETTINGS: dict[str, str] = {"GRPC_REFLECTION": "true"}
+"""What production requires of the protocol, and what it refuses."""
+
 
 class Answer(NamedTuple):
     """`code` is OK or that of the error; `limited` says that a rate limit was told of."""

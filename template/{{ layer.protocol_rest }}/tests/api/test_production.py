@@ -1,53 +1,19 @@
 """What is different in production: it starts with proper settings only, and says little."""
 
-import re
-import secrets
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
-import pytest
 
-from tests.support.accounts import PRODUCTION_SETTINGS, sign_in
+from tests.support.accounts import sign_in
 from tests.support.database import empty_database
 from tests.support.orders import order_draft
 from tests.support.paths import path
+from tests.support.production import REVEALING, deployed
 from tests.support.raw import exchange
-from tests.support.service import Service, run_command, running_service
+from tests.support.service import Service, running_service
 
 ORDERS = path("/orders")
 HSTS = "max-age=63072000; includeSubDomains"
-# Names of what the service is made of, its files and its language.
-REVEALING = re.compile(
-    r"traceback|\.py|/src/|select |insert |relation|table|sqlite|postgres|asyncpg|sqlalchemy"
-    r"|redis|pydantic|starlette|fastapi|uvicorn|python",
-    re.IGNORECASE,
-)
-
-
-def deployed(url: str) -> str:
-    """The URL of a test's server as one of production, which has a password and no mark."""
-    return re.sub(r"//(\w+)@", rf"//\1:{secrets.token_hex()}@", url.partition("?")[0])
-
-
-@pytest.fixture(scope="module")
-def settings(environment: dict[str, str]) -> dict[str, str]:
-    urls = {name: deployed(url) for name, url in environment.items() if name.endswith("_URL")}
-    return {
-        **urls,
-        **PRODUCTION_SETTINGS,
-        "APP_ENV": "production",
-        "ALLOWED_HOSTS": "api.example.com,127.0.0.1",
-    }
-
-
-@pytest.fixture(scope="module")
-def production(
-    environment: dict[str, str], scratch: Path, settings: dict[str, str]
-) -> Iterator[Service]:
-    with running_service(environment, scratch, changes=settings) as service:
-        yield service
 
 
 def test_every_response_demands_https(production: Service) -> None:
@@ -94,13 +60,16 @@ def test_no_refusal_tells_what_the_service_is_made_of(production: Service) -> No
 
 
 def test_a_failure_is_told_to_the_log_alone(
-    environment: dict[str, str], scratch: Path, settings: dict[str, str], production: Service
+    environment: dict[str, str],
+    scratch: Path,
+    production_settings: dict[str, str],
+    production: Service,
 ) -> None:
     """A database without tables stands for what nobody has thought of."""
     with (
         empty_database(environment["DATABASE_URL"]) as url,
         running_service(
-            environment, scratch, changes={**settings, "DATABASE_URL": deployed(url)}
+            environment, scratch, changes={**production_settings, "DATABASE_URL": deployed(url)}
         ) as broken,
         broken.client(headers=sign_in(production)) as client,
     ):
@@ -111,32 +80,3 @@ def test_a_failure_is_told_to_the_log_alone(
         assert (error["code"], error["details"]) == ("INTERNAL_ERROR", [])
         (event,) = broken.logs(request_id=error["request_id"], level="error")
         assert "Traceback" in event["exception"]
-
-
-def test_weak_settings_are_refused_all_at_once(environment: dict[str, str]) -> None:
-    weak = {
-        "APP_ENV": "production",
-        "CORS_ALLOW_CREDENTIALS": "true",
-        "CORS_ORIGINS": "*",
-        "CURSOR_SIGNING_KEY": "hunter2-" * 4,
-        "HTTP_DEBUG": "true",
-        "PORT": "hunter2",
-        "WEBHOOK_URL": "https://receiver.example",
-    }
-    embedded = {name for name, value in environment.items() if value.endswith("=embedded")}
-    missing = {"ALLOWED_HOSTS", *PRODUCTION_SETTINGS}
-    env = {**environment, **weak}
-    with ThreadPoolExecutor() as threads:
-        running = [
-            threads.submit(run_command, *command, env=env, check=False)
-            for command in (("config", "check"), ("serve",))
-        ]
-    for done in (command.result() for command in running):
-        assert done.returncode == 2
-        lines = done.stderr.splitlines()
-        assert all(re.match(r"error: [A-Z_]+: \S", line) for line in lines)
-        named = {line.split(":")[1].strip() for line in lines}
-        assert named >= (weak.keys() - {"APP_ENV", "CORS_ALLOW_CREDENTIALS"}) | missing | embedded
-        assert len(named) == len(lines)
-        assert "hunter2" not in done.stderr
-        assert done.stdout == ""

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from app.auth.access import authenticated, public
 from app.auth.model import TokenPair, normalised_email
 from app.auth.service import Auth
 from app.bootstrap import Service
@@ -20,7 +21,6 @@ from app.proto.auth.v1.auth_pb2_grpc import (
     AuthServiceServicer,
     add_AuthServiceServicer_to_server,
 )
-from app.transport.access import authenticated, public
 from app.transport.calls import ServicerContext, caller
 from app.transport.idempotency import idempotency_key, note_replay
 from app.transport.offers import Offer

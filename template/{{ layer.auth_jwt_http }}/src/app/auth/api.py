@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from app.auth.access import authenticated, public
 from app.auth.parameters import FORM, JSON, parameters, request_body
 from app.auth.schema import (
     JwksOut,
@@ -18,7 +19,7 @@ from app.auth.schema import (
     UserOut,
 )
 from app.errors import AppError, ErrorCode, FieldFault
-from app.transport.access import AccessRoute, authenticated, public
+from app.transport.access import AccessRoute
 from app.transport.conditions import IfNoneMatch, public_document
 from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.request import ApiRequest

@@ -1,55 +1,17 @@
-"""Who may call an endpoint, decided before its body is read."""
+"""Routes that authorize first."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from app.auth.access import AUTHENTICATED, PUBLIC, access_to
 from app.auth.openapi import SECURITY
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
 from app.http.middleware.identity import require_principal
 from app.transport.request import ApiRequest
-
-PUBLIC = "public"
-AUTHENTICATED = "authenticated"
-
-_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
-_access: dict[Callable[..., Any], str] = {}
-
-
-def public(endpoint: _Endpoint) -> _Endpoint:
-    """Anybody may call the endpoint."""
-    _access[endpoint] = PUBLIC
-    return endpoint
-
-
-def authenticated(endpoint: _Endpoint) -> _Endpoint:
-    """Any principal may call the endpoint."""
-    _access[endpoint] = AUTHENTICATED
-    return endpoint
-
-
-def requires(permission: Permission) -> Callable[[_Endpoint], _Endpoint]:
-    """Only a principal with the permission may call the endpoint.
-
-    The service decides again, with ownership; this refusal comes first so that a caller without
-    the permission learns nothing from the validation of the body.
-    """
-
-    def mark(endpoint: _Endpoint) -> _Endpoint:
-        _access[endpoint] = permission
-        return endpoint
-
-    return mark
-
-
-def access_to(endpoint: Callable[..., Any]) -> str:
-    """`PUBLIC`, `AUTHENTICATED` or a permission; an undecided endpoint is a `LookupError`."""
-    if endpoint not in _access:
-        raise LookupError(f"{endpoint.__qualname__}: add @public, @authenticated or @requires(…)")
-    return _access[endpoint]
 
 
 class AccessRoute(APIRoute):

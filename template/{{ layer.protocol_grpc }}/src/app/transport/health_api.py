@@ -7,9 +7,9 @@ from typing import Any
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
+from app.auth.access import public
 from app.errors import AppError, ErrorCode
 from app.platform.health import Health
-from app.transport.access import public
 from app.transport.calls import ServicerContext
 
 LIVE = "live"

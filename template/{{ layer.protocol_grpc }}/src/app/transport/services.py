@@ -8,6 +8,7 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from app.auth import api as auth
+from app.auth.access import access_to
 from app.bootstrap import Service
 from app.features.audit.api import AuditApi
 from app.features.orders.api import OrdersApi
@@ -16,7 +17,6 @@ from app.proto.audit.v1 import audit_pb2
 from app.proto.audit.v1.audit_pb2_grpc import add_AuditServiceServicer_to_server
 from app.proto.orders.v1 import orders_pb2
 from app.proto.orders.v1.orders_pb2_grpc import add_OrderServiceServicer_to_server
-from app.transport.access import access_to
 from app.transport.health_api import HealthApi
 from app.transport.offers import Offer
 

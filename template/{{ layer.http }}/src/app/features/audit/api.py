@@ -7,10 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.auth.access import requires
 from app.auth.principal import Permission
 from app.db.audit import AuditFilters
 from app.platform.audit import AuditEvent
-from app.transport.access import AccessRoute, requires
+from app.transport.access import AccessRoute
 from app.transport.optional import Omittable
 from app.transport.pagination import LINK_HEADER, PageQuery, PaginationOut, link_next
 from app.transport.request import ApiRequest

@@ -1,12 +1,12 @@
 """`audit.v1.AuditService`: the audit trail for auditors."""
 
+from app.auth.access import requires
 from app.auth.principal import Permission
 from app.db.audit import AuditFilters
 from app.features.audit.service import AuditService
 from app.platform.audit import AuditEvent
 from app.proto.audit.v1 import audit_pb2
 from app.proto.audit.v1.audit_pb2_grpc import AuditServiceServicer
-from app.transport.access import requires
 from app.transport.calls import ServicerContext, caller
 from app.transport.paging import page_limit
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+from app.auth.access import requires
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
 from app.features.orders.messages import (
@@ -18,7 +19,6 @@ from app.features.orders.store import OrderSort
 from app.features.orders.watch import OrderWatch
 from app.proto.orders.v1 import orders_pb2
 from app.proto.orders.v1.orders_pb2_grpc import OrderServiceServicer
-from app.transport.access import requires
 from app.transport.calls import ServicerContext, caller
 from app.transport.idempotency import idempotency_key, note_replay
 from app.transport.paging import page_limit

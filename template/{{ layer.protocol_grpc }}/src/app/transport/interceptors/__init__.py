@@ -6,8 +6,8 @@ from typing import Any, Protocol, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
+from app.auth.access import access_to
 from app.bootstrap import Service
-from app.transport.access import access_to
 from app.transport.calls import HEALTH, Behaviour, Call, Rpc, ServicerContext
 from app.transport.interceptors.deadlines import DeadlineInterceptor
 from app.transport.interceptors.identity import AccessInterceptor, IdentityInterceptor

@@ -4,12 +4,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from app.auth.access import AUTHENTICATED, PUBLIC
 from app.auth.authentication import Authenticator, AuthRequest
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
 from app.platform.context import context
 from app.platform.rate_limit import RateLimiter
-from app.transport.access import AUTHENTICATED, PUBLIC
 from app.transport.calls import Behaviour, Call, Rpc, caller
 
 _SINGLE = ("authorization", "idempotency-key")

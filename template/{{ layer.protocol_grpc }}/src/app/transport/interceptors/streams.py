@@ -6,9 +6,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from app.auth.access import PUBLIC
 from app.auth.authentication import Authenticator
 from app.errors import AppError, ErrorCode
-from app.transport.access import PUBLIC
 from app.transport.calls import Behaviour, Call, Rpc
 from app.transport.interceptors.identity import auth_request
 

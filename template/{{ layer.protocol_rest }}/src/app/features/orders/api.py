@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Response
 
+from app.auth.access import requires
 from app.auth.principal import Permission
 from app.features.orders.model import Order
 from app.features.orders.schema import (
@@ -15,7 +16,7 @@ from app.features.orders.schema import (
     PatchOrder,
 )
 from app.features.orders.service import OrderFilter, Outcome
-from app.transport.access import AccessRoute, requires
+from app.transport.access import AccessRoute
 from app.transport.conditions import (
     ETAG_HEADER,
     IF_MATCH_PARAMETER,
