@@ -112,6 +112,53 @@ def test_a_page_size_in_a_variable_counts(client: httpx2.Client) -> None:
     assert codes(send(client, query % other, n=1, m=1)) == []
 
 
+@pytest.mark.parametrize("size", [21.0, 1000.0, 0.0, -5.0])
+def test_a_page_size_with_a_point_counts_as_well(client: httpx2.Client, size: float) -> None:
+    query = "query ($n: Int!) { orders(first: $n) { nodes { id } } }"
+    assert "first" in fields(send(client, query, n=size))
+    assert codes(send(client, query, n=20.0)) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query ($id: ID! = %s) { order(id: $id) { id } }",
+        "query ($n: Int! = -%s) { orders(first: $n) { nodes { id } } }",
+        "{ orders(first: %s) { nodes { id } } }",
+        "mutation { placeOrder(id: %s) { order { id } } }",
+    ],
+)
+def test_a_number_too_long_to_read_is_refused(member: httpx2.Client, query: str) -> None:
+    response = send(member, query % ("9" * 5000), {"Accept": GRAPHQL})
+    assert response.status_code == 400
+    assert codes(response) == ["VALIDATION_ERROR"]
+    assert "sys." not in response.text
+    assert len(response.text) < 1000
+
+
+def test_a_text_of_digits_is_not_a_number(member: httpx2.Client) -> None:
+    query = f'{{ order(id: "{"9" * 50}") {{ id }} }} # {"9" * 50}'
+    assert fields(send(member, query)) == ["id"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query ($x: Int) { orders(first: $x) { nodes { id } } }",
+        "query ($x: Int = null) { orders(first: $x) { nodes { id } } }",
+        "query ($x: OrderSort) { orders(orderBy: $x) { nodes { id } } }",
+    ],
+)
+def test_a_null_for_what_is_required_is_the_fault_of_the_caller(
+    member: httpx2.Client, query: str
+) -> None:
+    response = send(member, query, x=None)
+    assert codes(response) == ["VALIDATION_ERROR"]
+    (error,) = errors(response)
+    assert error["path"] == ["orders"]
+    assert "not to be null" in error["message"] or "not to be None" in error["message"]
+
+
 def test_a_batch_is_limited_in_number_and_in_cost(client: httpx2.Client) -> None:
     page = {"query": "{ orders(first: 10) { nodes { lines { sku } } } }".replace("10", "8")}
     response = client.post("/graphql", json=[{"query": "{ __typename }"}] * 3)

@@ -1,16 +1,19 @@
 """Documents: parsed and validated once, then kept."""
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     InlineFragmentNode,
+    IntValueNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
@@ -28,6 +31,17 @@ from app.transport.graphql.metrics import graphql_refused
 # A parsed document takes up to 300 times the memory of its text.
 _KEPT_CHARACTERS = 200_000
 _MOST_ERRORS = 20
+_MAX_INTEGER_DIGITS = 19
+_DOUBTFUL_NUMBER = re.compile(rf"[0-9]{{{_MAX_INTEGER_DIGITS + 1}}}")
+
+
+class _ShortIntegers(ASTValidationRule):
+    """As in JSON: Python refuses to read much longer ones, in words of its own."""
+
+    def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
+        if len(node.value.lstrip("-")) > _MAX_INTEGER_DIGITS:
+            error = GraphQLError("The document holds an integer that is too large", node)
+            self.report_error(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +108,10 @@ class Documents:
     def _check(self, text: str) -> DocumentNode:
         try:
             document = parse(text, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
-            errors = validate(
+            # The other rules read the numbers, and this one is seldom needed.
+            doubtful = _DOUBTFUL_NUMBER.search(text)
+            errors = validate(self._schema, document, [_ShortIntegers]) if doubtful else []
+            errors = errors or validate(
                 self._schema,
                 document,
                 self._rules,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, ValueNode
 from strawberry.pydantic import InputValidationError
 
 from app.errors import AppError, ErrorCode, FieldFault, error_body
@@ -71,8 +71,15 @@ def app_error(error: GraphQLError) -> AppError:
         found = (original.extensions or {})["validationErrors"][:MOST_FAULTS]
         faults = [FieldFault(field_path(it["location"][1:]), it["message"]) for it in found]
         return AppError(ErrorCode.VALIDATION_ERROR, details=faults)
+    if isinstance(original, GraphQLError) and _is_about_a_value(original):
+        return AppError(ErrorCode.VALIDATION_ERROR, original.message)
     log.error("unhandled exception", exc_info=original or error)
     return AppError(ErrorCode.INTERNAL_ERROR)
+
+
+def _is_about_a_value(error: GraphQLError) -> bool:
+    """Whether GraphQL found an argument unusable, which only its variable may have made so."""
+    return error.nodes is not None and isinstance(error.nodes[0], ValueNode)
 
 
 def field_path(location: Iterable[int | str]) -> str:

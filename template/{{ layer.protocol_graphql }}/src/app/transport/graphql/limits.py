@@ -131,8 +131,9 @@ class _Meter:
         value = None
         if isinstance(given, VariableNode):
             value = self._variables.get(given.name.value)
-        if isinstance(value, int):
-            return value
+        # GraphQL takes 20.0 for the integer that it is.
+        if isinstance(value, (int, float)) and value == int(value):
+            return int(value)
         default = definition.args["first"].default_value
         return default if isinstance(default, int) else None
 
