@@ -1,6 +1,6 @@
 """The rate limit is charged by the cost of what is asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -56,6 +56,38 @@ def test_operations_of_a_socket_are_charged_for_alike(strict: Service) -> None:
         assert refused["type"] == "error"
         assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
         assert refused["payload"][0]["extensions"]["retryable"] is True
+
+
+def test_what_costs_more_than_can_be_saved_takes_all_that_is_there(
+    start_service: Callable[..., Service],
+) -> None:
+    service = start_service(RATE_LIMIT_PRINCIPAL="10/hour", GRAPHQL_COST_PER_REQUEST="10")
+    with service.client(headers=sign_in(service)) as client:
+        response = send(client, DEAR)
+        assert response.status_code == 200
+        assert left(response) == 0
+        assert send(client, CHEAP).status_code == 429
+
+
+@pytest.mark.parametrize("query", ["{ nonsense }", "{", "{ orders(first: 1000) { nodes { id } } }"])
+def test_an_operation_refused_on_a_socket_costs_one_request(strict: Service, query: str) -> None:
+    headers = sign_in(strict)
+    with socket_of(strict) as socket, strict.client(headers=headers) as client:
+        socket.initialise(headers)
+        for number in range(5):
+            socket.subscribe(str(number), query)
+            assert socket.receive()["type"] == "error"
+        assert left(send(client, CHEAP)) == 14
+
+
+def test_nothing_is_read_of_an_operation_that_nobody_pays_for(strict: Service) -> None:
+    headers = sign_in(strict)
+    with socket_of(strict) as socket, strict.client(headers=headers) as client:
+        socket.initialise(headers)
+        for _ in range(20):
+            send(client, CHEAP)
+        socket.subscribe("1", "{ nonsense }")
+        assert socket.receive()["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
 
 
 def test_a_document_that_is_refused_costs_one_request(strict: Service) -> None:

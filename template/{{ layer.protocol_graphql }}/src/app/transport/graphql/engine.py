@@ -73,6 +73,8 @@ class Engine:
         )
         self._service = service
         self._settings = settings
+        limits = service.settings.rate_limit
+        self._most_saved = min(limits.rate_limit_principal.burst, limits.rate_limit_global.burst)
         self._schema = executable(SCHEMA)
         self._documents = Documents(
             self._schema, settings.graphql_max_tokens, introspection=introspection
@@ -94,18 +96,19 @@ class Engine:
         return Prepared(operation, request, found.cost)
 
     async def charge(
-        self, caller: Principal | None, prepared: Sequence[Prepared], paid: int = 0
+        self, caller: Principal | None, prepared: Sequence[Prepared]
     ) -> RateLimitState | None:
-        """Charge for the operations, less the requests `paid` for; None where nothing is left.
+        """Charge for the operations beyond the one request that is paid for; None for no more.
 
-        Raises `RefusedError` where together they cost too much.
+        What costs more than a caller may ever have saved up takes all of it. Raises `RefusedError`
+        where together they cost too much.
         """
         cost = sum(each.cost for each in prepared)
         if cost > self._settings.graphql_max_cost:
             graphql_refused.labels("cost").inc()
             most = self._settings.graphql_max_cost
             raise limit_exceeded(FieldFault("cost", f"is {cost}, and must be at most {most}"))
-        due = max(1, ceil(cost / self._settings.graphql_cost_per_request)) - paid
+        due = min(ceil(cost / self._settings.graphql_cost_per_request), self._most_saved) - 1
         if due <= 0:
             return None
         return await self._service.rate_limiter.check(caller, context().client_address, due)

@@ -123,7 +123,7 @@ class GraphQLEndpoint:
         self, request: Request, prepared: Sequence[Prepared], caller: Principal | None
     ) -> None:
         """Charge for what the operations cost beyond the one request that is paid for."""
-        state = await self._engine.charge(caller, prepared, paid=1)
+        state = await self._engine.charge(caller, prepared)
         if state is None:
             return
         if not state.allowed:

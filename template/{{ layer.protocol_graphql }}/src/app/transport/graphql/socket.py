@@ -248,10 +248,15 @@ class GraphQLSocket:
         seconds = self._service.settings.http.http_request_timeout_seconds
         async with asyncio.timeout(seconds) as budget:
             context().deadline = budget.when()
-            prepared = await self._engine.prepare(parse_request(payload), caller)
-            state = await self._engine.charge(caller, [prepared])
-            if state is not None and not state.allowed:
+            # As by HTTP: one request before anything is read, and the rest of the cost after.
+            address = context().client_address
+            state = await self._service.rate_limiter.check(caller, address)
+            if not state.allowed:
                 raise state.error()
+            prepared = await self._engine.prepare(parse_request(payload), caller)
+            rest = await self._engine.charge(caller, [prepared])
+            if rest is not None and not rest.allowed:
+                raise rest.error()
             if prepared.operation.kind is OperationType.SUBSCRIPTION:
                 context().deadline = None
                 return prepared
