@@ -53,6 +53,12 @@ def test_a_query_that_is_not_valid_is_not_kept(member: httpx2.Client) -> None:
     assert codes(ask(member, named(query))) == ["NOT_FOUND"]
 
 
+def test_a_query_that_is_long_by_what_says_nothing_is_not_kept(member: httpx2.Client) -> None:
+    query = f"{ME} # {'x' * 50_000}"
+    assert ask(member, named(query, query=query)).json()["data"]["me"]
+    assert codes(ask(member, named(query))) == ["NOT_FOUND"]
+
+
 @pytest.mark.parametrize(
     "persisted",
     [1, {}, {"version": 2, "sha256Hash": digest(ME)}, {"version": 1, "sha256Hash": "x"}],

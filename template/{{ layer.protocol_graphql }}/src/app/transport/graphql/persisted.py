@@ -16,14 +16,16 @@ from app.transport.settings import TransportSettings
 log = structlog.get_logger()
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# Limits are of tokens, and comments are none.
+_LONGEST_KEPT = 16_384
 _FIELD = "extensions.persistedQuery"
 
 
 class PersistedQueries:
     """Texts that clients have sent before, kept in the cache for `GRAPHQL_PERSISTED_SECONDS`.
 
-    Only a text that is valid within the limits is kept, so that they bound its size. With an
-    allow-list, nothing is kept, and a request for any other document is refused.
+    Only a text that is valid within the limits is kept, and no very long one. With an allow-list,
+    nothing is kept, and a request for any other document is refused.
     """
 
     def __init__(self, cache: Cache, settings: TransportSettings) -> None:
@@ -48,7 +50,8 @@ class PersistedQueries:
         if digest is not None and not hmac.compare_digest(digest, _sha256(query)):
             fault = FieldFault(f"{_FIELD}.sha256Hash", "is not the SHA-256 of the query")
             raise refusal(AppError(ErrorCode.VALIDATION_ERROR, details=[fault]))
-        return query, digest is not None and self._seconds > 0
+        kept = self._seconds > 0 and len(query) <= _LONGEST_KEPT
+        return query, digest is not None and kept
 
     async def keep(self, text: str) -> None:
         """Keep a text for requests that name it."""
