@@ -324,9 +324,25 @@ def test_no_other_address_is_upgraded(sockets: Service) -> None:
         b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: %b\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
-    assert exchange(sockets, handshake % (b"/nowhere", b"13")).status == 403
+    refused = exchange(sockets, handshake % (b"/nowhere", b"13"))
+    assert refused.status == 404
+    assert refused.headers["x-request-id"] == json.loads(refused.body)["error"]["request_id"]
+    assert exchange(sockets, handshake % (b"/health/live", b"13")).status == 200
     # Not the handshake of RFC 6455: an offer to upgrade that is declined.
     assert exchange(sockets, handshake % (b"/health/live", b"8")).status == 200
+
+
+@pytest.mark.parametrize("host", [b"", b"Host: a\r\nHost: b\r\n"])
+def test_a_handshake_for_no_host_is_refused_in_the_error_shape(
+    sockets: Service, host: bytes
+) -> None:
+    handshake = (
+        b"GET /graphql HTTP/1.1\r\n%bConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    refused = exchange(sockets, handshake % host)
+    assert refused.status == 400
+    assert refused.headers["x-request-id"] == json.loads(refused.body)["error"]["request_id"]
 
 
 def test_an_operation_on_a_socket_is_a_request_of_its_own(

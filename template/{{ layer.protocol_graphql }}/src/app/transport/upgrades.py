@@ -3,7 +3,9 @@
 import re
 
 from app.http.protocol import SecureServiceProtocol, ServiceProtocol
+from app.transport.graphql.middleware import PATH
 
+_PATH = PATH.encode()
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 
 
@@ -18,11 +20,12 @@ class UpgradingProtocol(ServiceProtocol):
             super()._decline_upgrade(rest)
 
     def _is_handshake(self) -> bool:
-        """Whether it is the handshake of RFC 6455 section 4.1, and no more than that."""
+        """Whether it is the handshake of RFC 6455 section 4.1, where one is served."""
         fields = {name: value.strip() for name, value in self.headers}
         return (
             self.parser.get_method() == b"GET"
             and self.parser.get_http_version() == "1.1"
+            and self.url.partition(b"?")[0] == _PATH
             and fields.get(b"upgrade", b"").lower() == b"websocket"
             and fields.get(b"sec-websocket-version") == b"13"
             and _KEY.fullmatch(fields.get(b"sec-websocket-key", b"")) is not None

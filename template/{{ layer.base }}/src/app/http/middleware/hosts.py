@@ -29,9 +29,6 @@ class HostMiddleware:
             await self._app(scope, receive, send)
             return
         http_refused.labels("host").inc()
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
         error = AppError(ErrorCode.MALFORMED_REQUEST, "The Host header does not name this service")
         await error_response(error)(scope, receive, send)
 
