@@ -12,6 +12,7 @@ from app.auth.principal import Principal, Role
 from app.bootstrap import Service, build_service
 from app.errors import AppError, ErrorCode
 from app.features.orders.model import Order, OrderDraft, OrderLine
+from app.features.orders.service import OrderService
 from app.features.orders.watch import OrderWatch
 from app.settings import Settings
 
@@ -150,6 +151,34 @@ async def test_a_slow_caller_is_told_of_the_last_state(service: Service, watch: 
         await asyncio.sleep(1.2)
         async with asyncio.timeout(10):
             assert await anext(changes) == cancelled
+
+
+async def test_nothing_older_follows_what_was_told_first(service: Service) -> None:
+    caller = someone()
+    placed_in_between = asyncio.Event()
+
+    class LateOrders(OrderService):
+        """Reads the order once the watch has been told of a version that is then outdated."""
+
+        def __init__(self) -> None:
+            """What it has is that of the service."""
+
+        async def get(self, principal: Principal, order_id: UUID) -> Order:
+            await placed_in_between.wait()
+            return await service.orders.get(principal, order_id)
+
+    watch = OrderWatch(service.database, LateOrders(), MOST)
+    async with watch.running():
+        other = await watching(watch, someone())
+        order = await create(service, caller)
+        begun = await watching(watch, caller, order.id)
+        await asyncio.sleep(1.2)
+        placed = (await service.orders.place(caller, order.id, None)).order
+        placed_in_between.set()
+        await asyncio.sleep(1.2)
+        assert begun.told == [placed]
+        await begun.cancel()
+        await other.cancel()
 
 
 async def test_more_than_the_limit_are_refused_until_one_leaves(

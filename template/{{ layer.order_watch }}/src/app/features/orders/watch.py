@@ -155,9 +155,13 @@ class _Watcher:
 
     async def next(self) -> Order:
         """The next order to tell of; raises the error that the watch has ended with."""
-        while not self._pending:
-            if self._error is not None:
-                raise self._error
-            self._told.clear()
-            await self._told.wait()
-        return self._pending.pop(next(iter(self._pending)))
+        while True:
+            while not self._pending:
+                if self._error is not None:
+                    raise self._error
+                self._told.clear()
+                await self._told.wait()
+            order = self._pending.pop(next(iter(self._pending)))
+            # One that is watched alone may have been read after the change that is told of here.
+            if self.told.get(order.id, 0) < order.version:
+                return order
