@@ -82,8 +82,9 @@ def test_an_update_tells_every_fault_of_what_it_changes(member: Client) -> None:
         update(order, "customer_reference", "lines", lines=[line(quantity=0)]),
     )
     assert wrong.fields == ["order.customer_reference", "order.lines[0].quantity"]
-    unknown = refusal(member.orders.UpdateOrder, update(order, "state", "total"))
-    assert unknown.fields == ["update_mask"]
+    for paths in (("state", "total"), ("*",), ("lines.sku",), ("customer_reference", "lines.sku")):
+        unknown = refusal(member.orders.UpdateOrder, update(order, *paths, customer_reference="x"))
+        assert unknown.fields == ["update_mask"], paths
     empty = refusal(member.orders.UpdateOrder, orders_pb2.UpdateOrderRequest())
     assert empty.fields == ["order.name", "update_mask"]
     removed = refusal(member.orders.UpdateOrder, update(order, "lines"))

@@ -18,6 +18,7 @@ _STATES = {
 }
 _STATUSES = {state: status for status, state in _STATES.items()}
 _NAME = "orders/"
+_MUTABLE = frozenset({"customer_reference", "lines"})
 _CENT = Decimal("0.01")
 
 
@@ -54,13 +55,14 @@ def order_changes(request: orders_pb2.UpdateOrderRequest) -> OrderChanges:
     Raises VALIDATION_ERROR for what of it breaks a rule: the rest is not looked at.
     """
     order = request.order
-    wanted = set(request.update_mask.paths) or {
-        name for name in ("customer_reference", "lines") if getattr(order, name)
-    }
+    wanted = set(request.update_mask.paths) or {name for name in _MUTABLE if getattr(order, name)}
     named = f"{_NAME}{_uid(order.name)}".lower() == order.name.lower()
     found = [] if named else [FieldFault("order.name", "must be the name of an order")]
     if not wanted:
         found.append(FieldFault("update_mask", "must name at least one field"))
+    if not wanted <= _MUTABLE:
+        # The rule of the contract lets paths pass that lead further in.
+        found.append(FieldFault("update_mask", "must name whole fields"))
     found += [
         fault
         for fault in faults(order, "order.")
