@@ -26,7 +26,7 @@ from app.proto.buf.validate import validate_pb2 as buf_dot_validate_dot_validate
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61udit/v1/audit.proto\x12\x08\x61udit.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x04\n\nAuditEvent\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n\x03uid\x18\x02 \x01(\tR\x03uid\x12\x39\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\toccurTime\x12\x14\n\x05\x61\x63tor\x18\x04 \x01(\tR\x05\x61\x63tor\x12=\n\nactor_kind\x18\x05 \x01(\x0e\x32\x1e.audit.v1.AuditEvent.ActorKindR\tactorKind\x12\x16\n\x06\x61\x63tion\x18\x06 \x01(\tR\x06\x61\x63tion\x12\x16\n\x06object\x18\x07 \x01(\tR\x06object\x12\x36\n\x07outcome\x18\x08 \x01(\x0e\x32\x1c.audit.v1.AuditEvent.OutcomeR\x07outcome\x12\x1d\n\nrequest_id\x18\t \x01(\tR\trequestId\x12%\n\x0e\x63lient_address\x18\n \x01(\tR\rclientAddress\x12(\n\x06scopes\x18\x0b \x01(\x0b\x32\x10.audit.v1.ScopesR\x06scopes\"L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_SUCCESS\x10\x01\x12\x13\n\x0fOUTCOME_FAILURE\x10\x02\"n\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43TOR_KIND_ANONYMOUS\x10\x01\x12\x13\n\x0f\x41\x43TOR_KIND_USER\x10\x02\x12\x16\n\x12\x41\x43TOR_KIND_MACHINE\x10\x03\" \n\x06Scopes\x12\x16\n\x06values\x18\x01 \x03(\tR\x06values\"\xcb\x01\n\x16ListAuditEventsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12\x1e\n\x05\x61\x63tor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x05\x61\x63tor\x12 \n\x06\x61\x63tion\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06\x61\x63tion\x12 \n\x06object\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06object\"z\n\x17ListAuditEventsResponse\x12\x37\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x14.audit.v1.AuditEventR\x0b\x61uditEvents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2k\n\x0c\x41uditService\x12[\n\x0fListAuditEvents\x12 .audit.v1.ListAuditEventsRequest\x1a!.audit.v1.ListAuditEventsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61udit/v1/audit.proto\x12\x08\x61udit.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x04\n\nAuditEvent\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n\x03uid\x18\x02 \x01(\tR\x03uid\x12\x39\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\toccurTime\x12\x14\n\x05\x61\x63tor\x18\x04 \x01(\tR\x05\x61\x63tor\x12=\n\nactor_kind\x18\x05 \x01(\x0e\x32\x1e.audit.v1.AuditEvent.ActorKindR\tactorKind\x12\x16\n\x06\x61\x63tion\x18\x06 \x01(\tR\x06\x61\x63tion\x12\x16\n\x06object\x18\x07 \x01(\tR\x06object\x12\x36\n\x07outcome\x18\x08 \x01(\x0e\x32\x1c.audit.v1.AuditEvent.OutcomeR\x07outcome\x12\x1d\n\nrequest_id\x18\t \x01(\tR\trequestId\x12%\n\x0e\x63lient_address\x18\n \x01(\tR\rclientAddress\x12(\n\x06scopes\x18\x0b \x01(\x0b\x32\x10.audit.v1.ScopesR\x06scopes\"L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_SUCCESS\x10\x01\x12\x13\n\x0fOUTCOME_FAILURE\x10\x02\"n\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43TOR_KIND_ANONYMOUS\x10\x01\x12\x13\n\x0f\x41\x43TOR_KIND_USER\x10\x02\x12\x16\n\x12\x41\x43TOR_KIND_MACHINE\x10\x03\" \n\x06Scopes\x12\x16\n\x06values\x18\x01 \x03(\tR\x06values\"\xef\x01\n\x16ListAuditEventsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12*\n\x05\x61\x63tor\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$R\x05\x61\x63tor\x12,\n\x06\x61\x63tion\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$R\x06\x61\x63tion\x12,\n\x06object\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$R\x06object\"z\n\x17ListAuditEventsResponse\x12\x37\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x14.audit.v1.AuditEventR\x0b\x61uditEvents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2k\n\x0c\x41uditService\x12[\n\x0fListAuditEvents\x12 .audit.v1.ListAuditEventsRequest\x1a!.audit.v1.ListAuditEventsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,11 +38,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['actor']._loaded_options = None
-  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['actor']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['actor']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['action']._loaded_options = None
-  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['action']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['action']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['object']._loaded_options = None
-  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['object']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['object']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
   _globals['_AUDITSERVICE'].methods_by_name['ListAuditEvents']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListAuditEvents']._serialized_options = b'\220\002\001'
   _globals['_AUDITEVENT']._serialized_start=97
@@ -54,9 +54,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCOPES']._serialized_start=699
   _globals['_SCOPES']._serialized_end=731
   _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=734
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=937
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=939
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1061
-  _globals['_AUDITSERVICE']._serialized_start=1063
-  _globals['_AUDITSERVICE']._serialized_end=1170
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=973
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=975
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1097
+  _globals['_AUDITSERVICE']._serialized_start=1099
+  _globals['_AUDITSERVICE']._serialized_end=1206
 # @@protoc_insertion_point(module_scope)
