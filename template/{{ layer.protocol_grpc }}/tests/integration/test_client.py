@@ -140,6 +140,15 @@ async def test_what_may_not_be_repeated_is_not() -> None:
         assert len(service.metadata) == 2
 
 
+async def test_nothing_is_repeated_where_one_attempt_is_all() -> None:
+    async with flaky(ClientOptions(attempts=1)) as (service, client):
+        assert (await client.get(NAME)).name == NAME
+        service.failures = 1
+        with pytest.raises(CallError):
+            await client.get(NAME)
+        assert len(service.metadata) == 2
+
+
 async def test_an_open_breaker_spares_the_service_until_it_is_back() -> None:
     options = ClientOptions(attempts=2, first_pause=0.01, breaker_failures=2, breaker_reset=0.3)
     async with flaky(options) as (service, client):

@@ -73,6 +73,8 @@ def service_config(
         for method in service.methods
         if _is_repeatable(method, options)
     ]
+    # One attempt is none that is repeated, which gRPC does not take for a policy.
+    retries = repeatable and options.attempts > 1
     retry = {
         "maxAttempts": options.attempts,
         "initialBackoff": f"{options.first_pause}s",
@@ -82,7 +84,7 @@ def service_config(
     }
     return {
         "loadBalancingConfig": [{"round_robin": {}}],
-        "methodConfig": [{"name": repeatable, "retryPolicy": retry}] if repeatable else [],
+        "methodConfig": [{"name": repeatable, "retryPolicy": retry}] if retries else [],
         # Retries stop while more than half of the calls fail, and begin again as they succeed.
         "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.2},
     }
