@@ -1,11 +1,14 @@
 """What the gRPC settings refuse, and how addresses and tags are read."""
 
+from pathlib import Path
+
 import pytest
+import trustme
 
 from app.features.orders.messages import etag, expected_versions
 from app.platform.configuration import ConfigurationError
 from app.transport.peers import address_of
-from app.transport.settings import TransportSettings
+from app.transport.settings import TransportSettings, holds_certificates
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,16 @@ def test_what_makes_no_sense_is_refused(
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=fault):
         TransportSettings.load()
+
+
+@pytest.mark.parametrize("content", ["", "no certificate"])
+def test_an_authority_has_certificates(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "authority.pem"
+    file.write_text(content)
+    assert not holds_certificates(file)
+    issuer = trustme.CA()
+    issuer.cert_pem.write_to_path(str(file))
+    assert holds_certificates(file)
 
 
 def test_production_wants_tls_or_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:

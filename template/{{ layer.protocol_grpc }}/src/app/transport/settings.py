@@ -19,6 +19,15 @@ def belong_together(certificate: Path, key: Path) -> bool:
     return True
 
 
+def holds_certificates(authority: Path) -> bool:
+    """Whether certificates of clients can be checked by the file."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(authority)
+    except (OSError, ssl.SSLError):
+        return False
+    return True
+
+
 class TlsFiles(NamedTuple):
     """`client_ca` is None where clients need no certificate."""
 
@@ -78,6 +87,8 @@ class TransportSettings(SettingsGroup):
     def _with_tls(cls, authority: Path | None, others: ValidationInfo) -> Path | None:
         if authority is not None and others.data.get("grpc_tls_certificate_path") is None:
             raise ValueError("needs GRPC_TLS_CERTIFICATE_PATH")
+        if authority is not None and not holds_certificates(authority):
+            raise ValueError("holds no certificate")
         return authority
 
     @property

@@ -7,7 +7,7 @@ from typing import cast
 import grpc
 import structlog
 
-from app.transport.settings import TlsFiles, belong_together
+from app.transport.settings import TlsFiles, belong_together, holds_certificates
 
 log = structlog.get_logger()
 
@@ -41,7 +41,10 @@ class _Certificates:
                 stamps = self._read_stamps()
                 if stamps == self._stamps:
                     return None
-                if not belong_together(self._files.certificate, self._files.key):
+                authority = self._files.client_ca
+                if not belong_together(self._files.certificate, self._files.key) or (
+                    authority is not None and not holds_certificates(authority)
+                ):
                     # One of them may just be on its way.
                     log.warning("certificates_unusable")
                     return None
