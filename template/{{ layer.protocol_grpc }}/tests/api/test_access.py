@@ -83,6 +83,16 @@ def test_repeated_credentials_are_refused(member: Client) -> None:
     assert twice.code == "MALFORMED_REQUEST"
 
 
+def test_nor_do_they_spare_anybody_the_rate_limit(start_service: Callable[..., Service]) -> None:
+    twice = (("authorization", "Bearer x"), ("authorization", "Bearer y"))
+    with calling(start_service(RATE_LIMIT_ADDRESS="2/minute")) as client:
+        codes = [
+            refusal(client.orders.ListOrders, orders_pb2.ListOrdersRequest(), metadata=twice).code
+            for _ in range(3)
+        ]
+    assert codes == ["MALFORMED_REQUEST", "MALFORMED_REQUEST", "RATE_LIMITED"]
+
+
 def test_a_permission_comes_before_the_message(
     viewer: Client, member: Client, service: Service
 ) -> None:
@@ -112,6 +122,13 @@ def test_an_auditor_reads_who_did_what_from_where(
     assert event.client_address == "127.0.0.1"
     assert set(event.scopes.values) == {"orders:read", "orders:write"}
     assert event.occur_time.ToDatetime() >= order.create_time.ToDatetime()
+
+
+@pytest.mark.parametrize("field", ["actor", "action", "object"])
+def test_a_null_byte_is_no_filter(sign_in_as: Callable[[str], Client], field: str) -> None:
+    request = audit_pb2.ListAuditEventsRequest(**{field: "a\0b"})  # type: ignore[arg-type]
+    refused = refusal(sign_in_as("admin").audit.ListAuditEvents, request)
+    assert (refused.code, refused.fields) == ("VALIDATION_ERROR", [field])
 
 
 def test_the_audit_trail_has_pages(sign_in_as: Callable[[str], Client], member: Client) -> None:

@@ -3,18 +3,24 @@
 import gzip
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
 
 from app.proto.orders.v1 import orders_pb2
 from tests.support.accounts import sign_in
-from tests.support.calls import Refusal, answered, calling, refusal
+from tests.support.calls import Refusal, answered, calling, health_stub, refusal
 from tests.support.orders import line, new_order
 from tests.support.service import Service, running_service
 
 EVERYTHING = orders_pb2.ListOrdersRequest()
+# Else channels to the same address share one connection.
+SEPARATE: dict[str, Any] = {"grpc.use_local_subchannel_pool": 1}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +48,53 @@ def test_a_message_over_the_limit_is_refused(
         far_over = refusal(create, big(5_000_000), compression=compression)
         assert far_over.status is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert len(gzip.compress(big(5_000_000).SerializeToString())) < 10_000
+
+
+def test_a_message_of_many_small_faults_does_not_hold_up_others(service: Service) -> None:
+    lines = [orders_pb2.OrderLine()] * 200_000
+    with calling(service, sign_in(service)) as client:
+        refused = refusal(client.orders.CreateOrder, new_order(lines=lines), timeout=5)
+        assert refused.fields[:2] == ["order.lines", "order.lines[0].sku"]
+        request = orders_pb2.UpdateOrderRequest(order=new_order(lines=lines).order)
+        assert refusal(client.orders.UpdateOrder, request, timeout=5).code == "VALIDATION_ERROR"
+
+
+def test_who_watches_health_leaves_room_for_calls(start_service: Callable[..., Service]) -> None:
+    service = start_service(GRPC_MAX_STREAMS="1", GRPC_MAX_IN_FLIGHT="1")
+    request = HealthCheckRequest()
+    with ExitStack() as clients:
+        watches = []
+        for _ in range(3):
+            client = clients.enter_context(calling(service, **SEPARATE))
+            watches += [health_stub(client.channel).Watch(request, timeout=30) for _ in range(80)]
+        refused = {Refusal.of(watch).code for watch in watches if ended(watch)}
+        assert refused == {"OVERLOADED"}
+        assert health_stub(client.channel).Check(request, timeout=5).status
+        assert refusal(client.orders.ListOrders, EVERYTHING).code == "UNAUTHENTICATED"
+        for watch in watches:
+            watch.cancel()
+
+
+def ended(watch: Any) -> bool:
+    """Whether a watch ends before it tells of anything."""
+    try:
+        next(watch)
+    except grpc.RpcError:
+        return True
+    return False
+
+
+def test_a_message_that_never_comes_holds_no_place(start_service: Callable[..., Service]) -> None:
+    service = start_service(GRPC_MAX_IN_FLIGHT="1", GRPC_MAX_STREAMS="1")
+    with ExitStack() as clients:
+        never = Event()
+        clients.callback(never.set)
+        for _ in range(3):
+            client = clients.enter_context(calling(service, **SEPARATE))
+            begin: Any = client.channel.stream_unary("/orders.v1.OrderService/ListOrders")
+            calls = [begin.future(iter(never.wait, None)) for _ in range(80)]
+            for call in calls:
+                assert Refusal.of(call.exception(timeout=15)).code == "UNAUTHENTICATED"
 
 
 def test_who_may_not_call_learns_nothing_of_the_size(limited: Service) -> None:

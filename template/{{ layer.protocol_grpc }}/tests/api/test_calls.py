@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.proto.audit.v1 import audit_pb2
 from app.proto.orders.v1 import orders_pb2
@@ -117,9 +117,19 @@ def test_a_call_is_a_span_of_the_callers_trace(start_service: Callable[..., Serv
         with calling(service, sign_in(service)) as client:
             traced = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "x-request-id": "t"}
             answered(client.orders.CreateOrder, new_order(), traced)
+            missing = {"traceparent": f"00-{TRACE_ID[::-1]}-b7ad6b7169203331-01"}
+            wanted = orders_pb2.GetOrderRequest(name=f"orders/{uuid4()}")
+            error = refusal(client.orders.GetOrder, wanted, metadata=[*missing.items()])
+            assert error.code == "NOT_FOUND"
             client.orders.ListOrders(EVERYTHING)
         assert service.stop() == 0
     spans = collector.spans()
+    (refused,) = (span for span in spans if span.name == "orders.v1.OrderService/GetOrder")
+    # What the caller got wrong is no failure of the service.
+    assert refused.status.code == Status.STATUS_CODE_UNSET
+    assert attributes(refused)["rpc.response.status_code"] == "NOT_FOUND"
+    assert "error.type" not in attributes(refused)
+    spans = [span for span in spans if span.trace_id != refused.trace_id]
     (entry,) = (span for span in spans if span.kind == Span.SPAN_KIND_SERVER)
     assert entry.trace_id.hex() == TRACE_ID
     assert entry.name == "orders.v1.OrderService/CreateOrder"

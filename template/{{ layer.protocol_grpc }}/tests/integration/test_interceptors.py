@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
 
 from app.auth.access import public
 from app.bootstrap import Service, build_service
+from app.errors import AppError
 from app.features.orders.store import OrderStore
 from app.platform.ids import new_uuid
 from app.proto.orders.v1 import orders_pb2
@@ -17,7 +19,7 @@ from app.proto.orders.v1.orders_pb2_grpc import (
     add_OrderServiceServicer_to_server,
 )
 from app.settings import Settings
-from app.transport.calls import ServicerContext
+from app.transport.calls import Call, Rpc, ServicerContext
 from app.transport.interceptors import interceptors
 from app.transport.interceptors.streams import StreamInterceptor
 from tests.support.calls import Refusal
@@ -40,6 +42,10 @@ class Misbehaving(OrderServiceServicer):
         raise RuntimeError(SECRET)
 
     @public
+    async def CancelOrder(self, request: object, context: ServicerContext) -> Any:
+        return SECRET
+
+    @public
     async def ListOrders(
         self, request: object, context: ServicerContext
     ) -> orders_pb2.ListOrdersResponse:
@@ -55,10 +61,10 @@ class Misbehaving(OrderServiceServicer):
 
     @public
     async def WatchOrders(
-        self, request: object, context: ServicerContext
+        self, request: orders_pb2.WatchOrdersRequest, context: ServicerContext
     ) -> AsyncIterator[orders_pb2.WatchOrdersResponse]:
         yield orders_pb2.WatchOrdersResponse()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(30 if request.name else 0.1)
         raise RuntimeError(SECRET)
 
 
@@ -80,7 +86,7 @@ class Running:
 async def running(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Running]:
-    for name, value in environment.items():
+    for name, value in {**environment, "GRPC_TIMEOUT_SECONDS": "3"}.items():
         monkeypatch.setenv(name, value)
     service = build_service(Settings.load())
     authenticator = service.auth.authenticator
@@ -108,6 +114,46 @@ async def test_nor_is_one_in_the_middle_of_a_stream(running: Running) -> None:
     assert dict(await call.initial_metadata())["x-request-id"]
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         assert [it async for it in call]
+    assert Refusal.of(raised.value).code == "INTERNAL_ERROR"
+    assert SECRET not in str(raised.value)
+
+
+async def test_nor_is_an_answer_that_cannot_be_encoded(running: Running) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await running.stub.CancelOrder(orders_pb2.CancelOrderRequest(name=ONE.name))
+    assert Refusal.of(raised.value).code == "INTERNAL_ERROR"
+    assert "Error" not in str(raised.value.details())
+
+
+async def test_a_message_that_never_comes_is_not_waited_for(running: Running) -> None:
+    async def nothing() -> AsyncIterator[bytes]:
+        await asyncio.sleep(30)
+        yield b""
+
+    for name in ("GetOrder", "WatchOrders"):
+        path = f"/orders.v1.OrderService/{name}"
+        begin: Any = running.channel.stream_stream(path)
+        call = begin(nothing())
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            async with asyncio.timeout(10):
+                assert [it async for it in call]
+        assert Refusal.of(raised.value).code == "DEADLINE_EXCEEDED"
+
+
+class Unwatchful(StreamInterceptor):
+    async def _reason(self, call: Call, rpc: Rpc) -> AppError:
+        raise RuntimeError(SECRET)
+
+
+async def test_a_stream_that_cannot_be_watched_over_ends(running: Running) -> None:
+    streams = Unwatchful(running.service.auth.authenticator, longest=60, check_every=60)
+    other = Running(running.service, streams)
+    await other.server.start()
+    request = orders_pb2.WatchOrdersRequest(name=ONE.name)
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        assert [it async for it in other.stub.WatchOrders(request, timeout=10)]
+    await other.channel.close()
+    await other.server.stop(0)
     assert Refusal.of(raised.value).code == "INTERNAL_ERROR"
     assert SECRET not in str(raised.value)
 

@@ -43,8 +43,9 @@ class Call:
     authentication_error: AppError | None = None
 
 
-Behaviour = Callable[[Any, Call], Awaitable[Message | None]]
-"""Takes the message, which is undecoded for most interceptors; a stream has no answer to return."""
+Behaviour = Callable[[Any, Call], Awaitable[bytes | None]]
+"""Takes the message, which for most interceptors has not come yet; returns the encoded answer, of
+which a stream has none."""
 
 _current: ContextVar[Call] = ContextVar("call")
 current_call = _current.get

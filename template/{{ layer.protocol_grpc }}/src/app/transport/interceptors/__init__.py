@@ -1,6 +1,6 @@
 """What every call passes before its method, outermost first."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import grpc
@@ -11,7 +11,7 @@ from app.bootstrap import Service
 from app.transport.calls import HEALTH, Behaviour, Call, Rpc, ServicerContext
 from app.transport.interceptors.deadlines import DeadlineInterceptor
 from app.transport.interceptors.identity import AccessInterceptor, IdentityInterceptor
-from app.transport.interceptors.limits import InFlightInterceptor
+from app.transport.interceptors.limits import HealthWatchInterceptor, InFlightInterceptor
 from app.transport.interceptors.messages import MessageInterceptor
 from app.transport.interceptors.observation import ObservationInterceptor
 from app.transport.interceptors.streams import StreamInterceptor
@@ -20,6 +20,7 @@ from app.transport.metrics import refused_calls
 Details = grpc.HandlerCallDetails
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Found: TypeAlias = "Handler | None"
+Encoder = Callable[[Any], bytes]
 
 
 class Interceptor(Protocol):
@@ -47,7 +48,7 @@ def interceptors(service: Service, streams: StreamInterceptor) -> "CallIntercept
             streams,
             messages,
         ],
-        health=[observation, streams, messages],
+        health=[observation, HealthWatchInterceptor(), streams, messages],
     )
 
 
@@ -82,35 +83,39 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         decode = handler.request_deserializer
         request: type[Message] = getattr(decode, "__self__")  # noqa: B009
         rpc = Rpc(name, access_to(method), bool(handler.response_streaming), request)
-        behaviour = _streamed(method) if rpc.streams else _answered(method)
+        encode = handler.response_serializer
+        assert encode is not None
+        behaviour = (_streamed if rpc.streams else _answered)(method, encode)
         for interceptor in reversed(self._health if name.startswith(HEALTH) else self._stack):
             behaviour = interceptor.wrap(behaviour, rpc)
 
-        async def enter(message: bytes, context: ServicerContext) -> Message | None:
+        async def enter(messages: AsyncIterator[bytes], context: ServicerContext) -> bytes | None:
             metadata = context.invocation_metadata() or ()
             texts = {name: value for name, value in metadata if isinstance(value, str)}
-            return await behaviour(message, Call(rpc, context, texts))
+            return await behaviour(messages, Call(rpc, context, texts))
 
-        # The message is decoded further in: a caller without credentials learns nothing of it.
+        # As if there were a stream of requests: the message is awaited and decoded further in, so
+        # that a caller without credentials learns nothing of it, and none that it never sends is
+        # waited for without limits. The answer is encoded there, too, so that nobody reads why it
+        # could not be.
         build = (
-            grpc.unary_stream_rpc_method_handler
+            grpc.stream_stream_rpc_method_handler
             if rpc.streams
-            else grpc.unary_unary_rpc_method_handler
+            else grpc.stream_unary_rpc_method_handler
         )
-        return build(enter, None, handler.response_serializer)
+        return build(enter, None, None)
 
 
-def _answered(method: Callable[..., Any]) -> Behaviour:
-    async def behave(message: Message, call: Call) -> Message | None:
-        answer: Message = await method(message, call.context)
-        return answer
+def _answered(method: Callable[..., Any], encode: Encoder) -> Behaviour:
+    async def behave(message: Message, call: Call) -> bytes | None:
+        return encode(await method(message, call.context))
 
     return behave
 
 
-def _streamed(method: Callable[..., Any]) -> Behaviour:
+def _streamed(method: Callable[..., Any], encode: Encoder) -> Behaviour:
     async def behave(message: Message, call: Call) -> None:
         async for answer in method(message, call.context):
-            await call.context.write(answer)
+            await call.context.write(encode(answer))
 
     return behave

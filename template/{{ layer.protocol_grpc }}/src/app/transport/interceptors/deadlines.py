@@ -3,8 +3,6 @@
 import asyncio
 from typing import Any
 
-from google.protobuf.message import Message
-
 from app.errors import AppError, ErrorCode
 from app.platform.context import context
 from app.transport.calls import Behaviour, Call, Rpc
@@ -25,7 +23,7 @@ class DeadlineInterceptor:
         if rpc.streams:
             return inner
 
-        async def bound(message: Any, call: Call) -> Message | None:
+        async def bound(message: Any, call: Call) -> bytes | None:
             asked: float | None = call.context.time_remaining()
             seconds = self._default if asked is None else min(asked, self._longest)
             deadline = asyncio.get_running_loop().time() + seconds

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from google.protobuf.message import Message
-
 from app.auth.access import AUTHENTICATED, PUBLIC
 from app.auth.authentication import Authenticator, AuthRequest
 from app.auth.principal import Permission
@@ -26,17 +24,20 @@ class IdentityInterceptor:
         self._rate_limiter = rate_limiter
 
     def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour:  # noqa: ARG002
-        async def identify(message: Any, call: Call) -> Message | None:
+        async def identify(message: Any, call: Call) -> bytes | None:
             current = context()
-            _refuse_repeated(call)
-            try:
-                current.principal = await self._authenticator.authenticate(auth_request(call))
-            except AppError as error:
-                call.authentication_error = error
+            ambiguous = _repeated(call)
+            if ambiguous is None:
+                try:
+                    current.principal = await self._authenticator.authenticate(auth_request(call))
+                except AppError as error:
+                    call.authentication_error = error
             decision = await self._rate_limiter.check(current.principal, current.client_address)
             if not decision.allowed:
                 raise decision.error()
             call.trailers |= {name.lower(): value for name, value in decision.headers().items()}
+            if ambiguous is not None:
+                raise ambiguous
             return await inner(message, call)
 
         return identify
@@ -50,7 +51,7 @@ class AccessInterceptor:
             return inner
         permission = None if rpc.access == AUTHENTICATED else Permission(rpc.access)
 
-        async def authorize(message: Any, call: Call) -> Message | None:
+        async def authorize(message: Any, call: Call) -> bytes | None:
             principal = caller()
             if permission is not None:
                 principal.require(permission)
@@ -64,9 +65,11 @@ def auth_request(call: Call) -> AuthRequest:
     return AuthRequest("POST", call.metadata)
 
 
-def _refuse_repeated(call: Call) -> None:
+def _repeated(call: Call) -> AppError | None:
+    """What is wrong with metadata that says two things; nothing where it says one."""
     metadata = call.context.invocation_metadata() or ()
     names = [name for name, _ in metadata]
     for name in _SINGLE:
         if names.count(name) > 1:
-            raise AppError(ErrorCode.MALFORMED_REQUEST, f"The metadata {name} is repeated")
+            return AppError(ErrorCode.MALFORMED_REQUEST, f"The metadata {name} is repeated")
+    return None

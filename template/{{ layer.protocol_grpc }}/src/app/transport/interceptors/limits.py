@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from google.protobuf.message import Message
-
 from app.errors import AppError, ErrorCode
 from app.transport.calls import Behaviour, Call, Rpc
 from app.transport.metrics import active_calls, refused_calls
+
+# Fewer than the calls that the server takes beyond those that it lets through.
+_MOST_HEALTH_WATCHES = 100
 
 
 class InFlightInterceptor:
@@ -21,7 +22,7 @@ class InFlightInterceptor:
     def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour:
         kind = rpc.streams
 
-        async def limit(message: Any, call: Call) -> Message | None:
+        async def limit(message: Any, call: Call) -> bytes | None:
             if self._running[kind] >= self._limits[kind]:
                 refused_calls.labels("in_flight").inc()
                 raise AppError(ErrorCode.OVERLOADED, retry_after=1)
@@ -30,5 +31,31 @@ class InFlightInterceptor:
                 return await inner(message, call)
             finally:
                 self._running[kind] -= 1
+
+        return limit
+
+
+class HealthWatchInterceptor:
+    """Refuses who would watch the health of the service above a limit of its own.
+
+    Anybody may watch, without credentials, for an hour: else they could take every place there is.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour:
+        if not rpc.streams:
+            return inner
+
+        async def limit(message: Any, call: Call) -> bytes | None:
+            if self._running >= _MOST_HEALTH_WATCHES:
+                refused_calls.labels("in_flight").inc()
+                raise AppError(ErrorCode.OVERLOADED, retry_after=1)
+            self._running += 1
+            try:
+                return await inner(message, call)
+            finally:
+                self._running -= 1
 
         return limit

@@ -1,16 +1,21 @@
 """From the bytes of a message to one that keeps the rules of the contract."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import protovalidate
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from protovalidate import FieldPathElementPb, Violation
 
 from app.errors import AppError, ErrorCode, FieldFault
+from app.proto.buf.validate import validate_pb2
 from app.transport.calls import Behaviour, Call, Rpc
 from app.transport.errors import MOST_FAULTS
 
+_PATIENCE_SECONDS = 30
 _validator = protovalidate.Validator()
 
 
@@ -24,7 +29,8 @@ class MessageInterceptor:
         # Reads the rules, which takes longer than to apply them.
         _validator.collect_violations(rpc.request())
 
-        async def read(message: Any, call: Call) -> Message | None:
+        async def read(messages: Any, call: Call) -> bytes | None:
+            message = await _received(messages)
             if len(message) > self._most_bytes:
                 raise AppError(ErrorCode.PAYLOAD_TOO_LARGE)
             try:
@@ -38,8 +44,20 @@ class MessageInterceptor:
         return read
 
 
+async def _received(messages: AsyncIterator[bytes]) -> bytes:
+    """The message once it is there; raises DEADLINE_EXCEEDED for one that does not come."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await anext(aiter(messages))
+    except TimeoutError:
+        raise AppError(ErrorCode.DEADLINE_EXCEEDED) from None
+    except StopAsyncIteration:
+        raise AppError(ErrorCode.MALFORMED_REQUEST, "The call has no message") from None
+
+
 def faults(message: Message, within: str = "") -> list[FieldFault]:
     """What the contract has against a message; the paths of its fields begin with `within`."""
+    _shorten(message)
     found = _validator.collect_violations(message)
     return [FieldFault(within + _path(it), it.proto.message) for it in found[:MOST_FAULTS]]
 
@@ -48,6 +66,24 @@ def refuse(faults: Sequence[FieldFault]) -> None:
     """Raise VALIDATION_ERROR where there are any."""
     if faults:
         raise AppError(ErrorCode.VALIDATION_ERROR, details=faults)
+
+
+def _shorten(message: Message) -> None:
+    """Leave of each list one item more than it may have: enough to refuse it for."""
+    for field, value in message.ListFields():
+        if field.is_repeated and (most := _most_items(field)):
+            del value[most + 1 :]
+        if field.message_type and not field.message_type.GetOptions().map_entry:
+            for part in value if field.is_repeated else (value,):
+                _shorten(part)
+
+
+@cache
+def _most_items(field: FieldDescriptor) -> int:
+    """How many items the contract allows; 0 where it does not say."""
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    most: int = rules.repeated.max_items
+    return most
 
 
 def _path(violation: Violation) -> str:

@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 
 import grpc
 import structlog
-from google.protobuf.message import Message
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from app.errors import AppError, ErrorCode
@@ -42,7 +41,7 @@ class ObservationInterceptor:
     def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour:
         attributes = {"rpc.system.name": "grpc", "rpc.method": rpc.name}
 
-        async def observe(message: Any, call: Call) -> Message | None:
+        async def observe(message: Any, call: Call) -> bytes | None:
             metadata = call.metadata
             current = RequestContext(
                 request_id=accept_request_id(metadata.get("x-request-id")),
@@ -61,7 +60,11 @@ class ObservationInterceptor:
                     tracestate=metadata.get("tracestate", ""),
                     recorded=not rpc.name.startswith(HEALTH),
                 ) as entry:
-                    return await self._answer(inner, message, call, current, entry)
+                    answer, error = await self._answer(inner, message, call, current, entry)
+                # Out of the span, which is no failure for what the caller got wrong.
+                if error is not None:
+                    await _abort(call, error, current.request_id)
+                return answer
             finally:
                 reset_context(token)
                 reset_call(call_token)
@@ -70,24 +73,24 @@ class ObservationInterceptor:
 
     async def _answer(
         self, inner: Behaviour, message: Any, call: Call, current: RequestContext, entry: Span
-    ) -> Message | None:
+    ) -> tuple[bytes | None, AppError | None]:
         began = perf_counter()
         code = grpc.StatusCode.OK
         log.debug("request started")
         try:
             answer = await inner(message, call)
             call.context.set_trailing_metadata(tuple(call.trailers.items()))
-            return answer
+            return answer, None
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
         except AppError as error:
             code = status_code(error)
-            await _abort(call, error, current.request_id)
+            return None, error
         except Exception:
             code = grpc.StatusCode.INTERNAL
             log.exception("unhandled exception")
-            await _abort(call, AppError(ErrorCode.INTERNAL_ERROR), current.request_id)
+            return None, AppError(ErrorCode.INTERNAL_ERROR)
         finally:
             _record(call.rpc, code, perf_counter() - began, current, entry)
 

@@ -4,13 +4,15 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from google.protobuf.message import Message
+import structlog
 
 from app.auth.access import PUBLIC
 from app.auth.authentication import Authenticator
 from app.errors import AppError, ErrorCode
 from app.transport.calls import Behaviour, Call, Rpc
 from app.transport.interceptors.identity import auth_request
+
+log = structlog.get_logger()
 
 
 class StreamInterceptor:
@@ -30,7 +32,7 @@ class StreamInterceptor:
         if not rpc.streams:
             return inner
 
-        async def last(message: Any, call: Call) -> Message | None:
+        async def last(message: Any, call: Call) -> bytes | None:
             # At once, so that the client knows that it is listening, and under which id.
             await call.context.send_initial_metadata(tuple(call.trailers.items()))
             asked: float | None = call.context.time_remaining()
@@ -52,7 +54,12 @@ class StreamInterceptor:
         return last
 
     async def _end(self, limit: asyncio.Timeout, call: Call, rpc: Rpc) -> AppError:
-        reason = await self._reason(call, rpc)
+        try:
+            reason = await self._reason(call, rpc)
+        except Exception:
+            # Nobody would look at the credentials any more, or end the stream with the server.
+            log.exception("stream_check_failed")
+            reason = AppError(ErrorCode.INTERNAL_ERROR)
         limit.reschedule(asyncio.get_running_loop().time())
         return reason
 
