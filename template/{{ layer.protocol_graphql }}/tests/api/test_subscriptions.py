@@ -17,7 +17,7 @@ from tests.support.graphql import CANCEL, CREATE, PLACE, UPDATE, create, run
 from tests.support.orders import order_draft
 from tests.support.paths import path
 from tests.support.raw import exchange
-from tests.support.service import Service, running_service
+from tests.support.service import Service, running_service, seconds_until_true
 from tests.support.sockets import CHANGES, PROTOCOL, Socket, socket_of
 
 SETTINGS = {
@@ -366,6 +366,22 @@ def test_an_operation_on_a_socket_is_a_request_of_its_own(
     assert events[0]["request_id"] != events[1]["request_id"]
     assert {event["principal"] for event in events} == {mine}
     assert events[0]["trace_id"] == events[1]["trace_id"]
+
+
+def test_a_refused_operation_on_a_socket_is_logged(
+    sockets: Service, headers: dict[str, str]
+) -> None:
+    request_id = uuid4().hex
+    with socket_of(sockets, additional_headers={"X-Request-ID": request_id}) as socket:
+        socket.initialise(headers)
+        socket.subscribe("one", "{ nonsense }")
+        refused = socket.receive()["payload"][0]["extensions"]
+    (event,) = sockets.logs(event="operation refused", request_id=refused["request_id"])
+    assert event["code"] == "VALIDATION_ERROR"
+    assert event["route"] == "/graphql"
+    seconds_until_true(lambda: bool(sockets.logs(event="request", request_id=request_id)))
+    (event,) = sockets.logs(event="request", request_id=request_id)
+    assert (event["route"], event["status"]) == ("/graphql", 101)
 
 
 def test_a_stopping_service_tells_its_sockets_to_come_back(

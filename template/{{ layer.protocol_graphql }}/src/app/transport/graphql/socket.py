@@ -202,7 +202,7 @@ class GraphQLSocket:
             request_id=f"{self._connection.request_id[:91]}.{uuid4().hex}",
             client_address=self._connection.client_address,
             method="WS",
-            route=self._connection.route or "/graphql",
+            route=self._connection.route,
             principal=self._caller,
         )
         token = set_context(current)
@@ -241,6 +241,7 @@ class GraphQLSocket:
         except Exception:
             log.exception("unhandled exception")
             answer = refused(refusal(AppError(ErrorCode.INTERNAL_ERROR)))
+        log.info("operation refused", code=answer.code.name if answer.code else None)
         return await self._tell(operation_id, answer)
 
     async def _begin(self, payload: Any, caller: Principal) -> Prepared | Answer:

@@ -10,6 +10,7 @@ from app.http.errors import error_response
 from app.platform.context import context
 from app.transport.graphql.engine import Engine
 from app.transport.graphql.metrics import graphql_sockets
+from app.transport.graphql.middleware import PATH
 from app.transport.graphql.socket import GraphQLSocket
 
 
@@ -24,6 +25,7 @@ class GraphQLSockets:
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one socket to its end."""
+        context().route = PATH
         try:
             await self._admit(websocket)
         except AppError as error:
