@@ -191,3 +191,12 @@ def test_variables_may_leave_fields_out_by_directives(member: httpx2.Client) -> 
     query = "query ($wanted: Boolean!) { me { id @include(if: $wanted) email @skip(if: $wanted) } }"
     assert list(run(member, query, wanted=True)) == ["id"]
     assert list(run(member, query, wanted=False)) == ["email"]
+
+
+@pytest.mark.parametrize("name", ["query", "operationName", "variables", "extensions"])
+def test_a_parameter_given_twice_is_refused(member: httpx2.Client, name: str) -> None:
+    texts = {"query": NAME, name: NAME if name == "query" else "{}"}
+    response = member.get("/graphql", params=[*texts.items(), (name, texts[name])])
+    assert response.status_code == 400
+    assert codes(response) == ["MALFORMED_REQUEST"]
+    assert errors(response)[0]["extensions"]["details"][0]["field"] == name

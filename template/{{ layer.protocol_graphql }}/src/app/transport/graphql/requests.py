@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.datastructures import QueryParams
+
 from app.errors import AppError, ErrorCode, FieldFault
 from app.http.json import parse_json
 
@@ -40,8 +42,12 @@ def parse_request(value: Any) -> GraphQLRequest:
     )
 
 
-def parse_parameters(parameters: Mapping[str, str]) -> GraphQLRequest:
+def parse_parameters(parameters: QueryParams) -> GraphQLRequest:
     """The request in the query string of a GET, whose objects are written in JSON."""
+    repeated = [name for name in _TYPES if len(parameters.getlist(name)) > 1]
+    if repeated:
+        faults = [FieldFault(name, "must be given once") for name in repeated]
+        raise AppError(ErrorCode.MALFORMED_REQUEST, details=faults)
     value: dict[str, Any] = {name: parameters[name] for name in _TYPES if parameters.get(name)}
     for name in ("variables", "extensions"):
         if name in value:
