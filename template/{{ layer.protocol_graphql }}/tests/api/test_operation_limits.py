@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -134,6 +135,47 @@ def test_a_number_too_long_to_read_is_refused(member: httpx2.Client, query: str)
     assert codes(response) == ["VALIDATION_ERROR"]
     assert "sys." not in response.text
     assert len(response.text) < 1000
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        (f"query {'N' * 50_000} {{ order(id: $a) {{ a: id(x: $b, y: $c, z: $d) }} }}", {}),
+        (f"{{ {'N' * 50_000} }}", {}),
+        ("{ %s }" % ("\u00e9" * 50_000), {}),
+        ("query ($x: OrderStatus) { orders(status: $x) { nodes { id } } }", {"x": "N" * 50_000}),
+        ("query ($x: Int) { orders(first: $x) { nodes { id } } }", {"x": "N" * 50_000}),
+        ('{ orders(status: "%s") { nodes { id } } }' % ("N" * 50_000), {}),
+        (
+            "mutation ($x: CreateOrderInput!) { createOrder(input: $x) { order { id } } }",
+            {"x": {"lines": "N" * 50_000}},
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_few_words(
+    member: httpx2.Client, query: str, variables: dict[str, Any]
+) -> None:
+    response = send(member, query, **variables)
+    assert codes(response)
+    for error in errors(response):
+        assert len(error["message"]) <= 512
+        assert all(len(detail["issue"]) <= 512 for detail in error["extensions"]["details"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ orders { nodes { %s: id } } }",
+        "query %s { me { id } }",
+        "query ($%s: Int) { me { id } }",
+        "{ ...%s }",
+    ],
+)
+def test_a_name_that_an_answer_would_repeat_is_short(member: httpx2.Client, query: str) -> None:
+    response = send(member, query % ("n" * 129), {"Accept": GRAPHQL})
+    assert response.status_code == 400
+    assert errors(response)[0]["message"] == "The document holds a name of more than 128 characters"
+    assert codes(send(member, "{ me { %s: id } }" % ("n" * 128))) == []
 
 
 def test_a_text_of_digits_is_not_a_number(member: httpx2.Client) -> None:

@@ -14,6 +14,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    NameNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
@@ -32,11 +33,21 @@ from app.transport.graphql.metrics import graphql_refused
 _KEPT_CHARACTERS = 200_000
 _MOST_ERRORS = 20
 _MAX_INTEGER_DIGITS = 19
-_DOUBTFUL_NUMBER = re.compile(rf"[0-9]{{{_MAX_INTEGER_DIGITS + 1}}}")
+_LONGEST_NAME = 128
+_DOUBTFUL = re.compile(rf"[0-9]{{{_MAX_INTEGER_DIGITS + 1}}}|[0-9A-Za-z_]{{{_LONGEST_NAME + 1}}}")
 
 
-class _ShortIntegers(ASTValidationRule):
-    """As in JSON: Python refuses to read much longer ones, in words of its own."""
+class _ShortTokens(ASTValidationRule):
+    """The tokens are few; these two kinds must not be long either.
+
+    The alias of a field is repeated for each object in an answer, and the name of an operation in
+    each error. Python refuses to read very long integers, in words of its own.
+    """
+
+    def enter_name(self, node: NameNode, *_: Any) -> None:
+        if len(node.value) > _LONGEST_NAME:
+            most = f"The document holds a name of more than {_LONGEST_NAME} characters"
+            self.report_error(GraphQLError(most, node))
 
     def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
         if len(node.value.lstrip("-")) > _MAX_INTEGER_DIGITS:
@@ -108,9 +119,9 @@ class Documents:
     def _check(self, text: str) -> DocumentNode:
         try:
             document = parse(text, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
-            # The other rules read the numbers, and this one is seldom needed.
-            doubtful = _DOUBTFUL_NUMBER.search(text)
-            errors = validate(self._schema, document, [_ShortIntegers]) if doubtful else []
+            # The other rules read and repeat the tokens, and this one is seldom needed.
+            doubtful = _DOUBTFUL.search(text)
+            errors = validate(self._schema, document, [_ShortTokens]) if doubtful else []
             errors = errors or validate(
                 self._schema,
                 document,

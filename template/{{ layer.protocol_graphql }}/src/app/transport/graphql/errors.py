@@ -15,6 +15,7 @@ log = structlog.get_logger()
 # What a client sends could make up more.
 MOST_FAULTS = 1000
 LONGEST_FIELD = 256
+LONGEST_MESSAGE = 512
 
 
 class RefusedError(Exception):
@@ -42,7 +43,7 @@ def _reasons(faults: Iterable[FieldFault]) -> str:
 
 def document_refused(code: ErrorCode, errors: Sequence[GraphQLError]) -> RefusedError:
     """The refusal of a document that GraphQL itself finds faults in, with its words and places."""
-    return RefusedError(code, [error_entry(AppError(code, e.message), e) for e in errors])
+    return RefusedError(code, [error_entry(AppError(code, told(e)), e) for e in errors])
 
 
 def error_entry(error: AppError, place: GraphQLError | None = None) -> dict[str, Any]:
@@ -72,9 +73,14 @@ def app_error(error: GraphQLError) -> AppError:
         faults = [FieldFault(field_path(it["location"][1:]), it["message"]) for it in found]
         return AppError(ErrorCode.VALIDATION_ERROR, details=faults)
     if isinstance(original, GraphQLError) and _is_about_a_value(original):
-        return AppError(ErrorCode.VALIDATION_ERROR, original.message)
+        return AppError(ErrorCode.VALIDATION_ERROR, told(original))
     log.error("unhandled exception", exc_info=original or error)
     return AppError(ErrorCode.INTERNAL_ERROR)
+
+
+def told(error: GraphQLError) -> str:
+    """What GraphQL says of a fault, cut short where it repeats much of what was sent."""
+    return error.message[:LONGEST_MESSAGE]
 
 
 def _is_about_a_value(error: GraphQLError) -> bool:

@@ -17,7 +17,7 @@ from graphql.utilities import validate_input_value
 from pydantic import BaseModel, ValidationError
 
 from app.errors import FieldFault
-from app.transport.graphql.errors import MOST_FAULTS, field_path
+from app.transport.graphql.errors import MOST_FAULTS, field_path, told
 
 
 def input_faults(
@@ -43,7 +43,7 @@ def input_faults(
             name: str = name,
             found: list[FieldFault] = found,
         ) -> None:
-            found.append(FieldFault(field_path([name, *path]), error.message))
+            found.append(FieldFault(field_path([name, *path]), told(error)))
 
         if not found:
             validate_input_value(value, type_, add, hide_suggestions=True)
