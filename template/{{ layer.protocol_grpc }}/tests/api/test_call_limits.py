@@ -53,8 +53,11 @@ def test_a_message_over_the_limit_is_refused(
 def test_a_message_of_many_small_faults_does_not_hold_up_others(service: Service) -> None:
     lines = [orders_pb2.OrderLine()] * 200_000
     with calling(service, sign_in(service)) as client:
-        refused = refusal(client.orders.CreateOrder, new_order(lines=lines), timeout=5)
-        assert refused.fields[:2] == ["order.lines", "order.lines[0].sku"]
+        # Clients take answers with much metadata by chance.
+        for _ in range(10):
+            refused = refusal(client.orders.CreateOrder, new_order(lines=lines), timeout=5)
+            assert refused.fields[:2] == ["order.lines", "order.lines[0].sku"]
+            assert len(refused.fields) > 30
         request = orders_pb2.UpdateOrderRequest(order=new_order(lines=lines).order)
         assert refusal(client.orders.UpdateOrder, request, timeout=5).code == "VALIDATION_ERROR"
 

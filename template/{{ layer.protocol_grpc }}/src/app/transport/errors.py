@@ -14,6 +14,8 @@ from app.project import NAME
 
 # What a client gets at most of the faults of one message.
 MOST_FAULTS = 100
+# Clients refuse answers at random with more than 8 KiB of metadata, which is sent as base64.
+_MOST_FAULT_BYTES = 4096
 _PAUSE_SECONDS = 1.0
 
 
@@ -43,11 +45,12 @@ def _details(error: AppError, request_id: str) -> Iterable[Message]:
         metadata={"request_id": request_id, "retryable": str(retryable).lower()},
     )
     if error.details:
-        violations = (
-            BadRequest.FieldViolation(field=fault.field, description=fault.issue)
-            for fault in error.details[:MOST_FAULTS]
-        )
-        yield BadRequest(field_violations=violations)
+        told = BadRequest()
+        for fault in error.details[:MOST_FAULTS]:
+            told.field_violations.add(field=fault.field, description=fault.issue)
+            if told.ByteSize() > _MOST_FAULT_BYTES:
+                break
+        yield told
     if retryable and error.code is not ErrorCode.TOKEN_EXPIRED:
         info = RetryInfo()
         pause = _PAUSE_SECONDS if error.retry_after is None else error.retry_after
