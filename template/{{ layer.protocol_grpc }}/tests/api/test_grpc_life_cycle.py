@@ -160,3 +160,12 @@ def test_a_port_that_is_taken_is_one_clear_line(service: Service) -> None:
     assert done.returncode == 2
     fault = f"GRPC_PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
     assert done.stderr == f"error: {fault}\n"
+
+
+def test_one_port_for_both_is_one_clear_line(service: Service) -> None:
+    env = {**service.environment, "GRPC_PORT": service.environment["PORT"]}
+    done = run_command("serve", env=env, check=False)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["error: GRPC_PORT: must not be PORT, which is for health and metrics"],
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
@@ -39,7 +40,11 @@ class CallError(Exception):
         if not isinstance(packed, bytes):
             return failed
         info, faults, retry = ErrorInfo(), BadRequest(), RetryInfo()
-        for detail in Status.FromString(packed).details:
+        try:
+            status = Status.FromString(packed)
+        except DecodeError:
+            return failed
+        for detail in status.details:
             if detail.Unpack(info):
                 failed.code, failed.request_id = info.reason, info.metadata["request_id"]
             elif detail.Unpack(faults):

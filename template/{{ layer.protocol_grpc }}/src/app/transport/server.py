@@ -86,6 +86,8 @@ async def _serving(
 
 def _address(settings: Settings) -> str:
     host, port = settings.http.host, settings.transport.grpc_port
+    if port and port == settings.http.port:
+        raise ConfigurationError(["GRPC_PORT: must not be PORT, which is for health and metrics"])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         # Asked here, since gRPC only says that it failed.
