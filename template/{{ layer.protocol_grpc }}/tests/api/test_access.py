@@ -85,7 +85,8 @@ def test_repeated_credentials_are_refused(member: Client) -> None:
 
 def test_nor_do_they_spare_anybody_the_rate_limit(start_service: Callable[..., Service]) -> None:
     twice = (("authorization", "Bearer x"), ("authorization", "Bearer y"))
-    with calling(start_service(RATE_LIMIT_ADDRESS="2/minute")) as client:
+    service = start_service(RATE_LIMIT_ADDRESS="2/minute", CACHE_KEY_PREFIX="test-repeated:")
+    with calling(service) as client:
         codes = [
             refusal(client.orders.ListOrders, orders_pb2.ListOrdersRequest(), metadata=twice).code
             for _ in range(3)
