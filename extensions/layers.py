@@ -26,6 +26,10 @@ def _sql(answers: Answers) -> bool:
     return answers["database"] in {"postgresql", "mysql", "sqlite"}
 
 
+def _accounts(answers: Answers) -> bool:
+    return answers["auth"] in {"jwt", "session"}
+
+
 def _watched(answers: Answers) -> bool:
     return answers["protocol"] in {"graphql", "grpc"}
 
@@ -55,6 +59,8 @@ LAYERS: dict[str, Condition] = {
     "database_sql": _sql,
     "database_postgresql": _is("database", "postgresql"),
     "database_sqlite": _is("database", "sqlite"),
+    "auth_accounts": _accounts,
+    "auth_accounts_sql": _both(_accounts, _sql),
     "auth_jwt": _is("auth", "jwt"),
     "auth_jwt_http": _both(_is("auth", "jwt"), _http),
     "auth_jwt_grpc": _both(_is("auth", "jwt"), _is("protocol", "grpc")),

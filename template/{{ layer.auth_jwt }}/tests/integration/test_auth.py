@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,19 +11,17 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.auth.authentication import AuthRequest
-from app.auth.model import TokenFamily, TokenPair
 from app.auth.principal import Principal, Role
-from app.auth.refresh_tokens import RefreshToken
+from app.auth.refresh_tokens import RefreshToken, TokenFamily, TokenPair
 from app.auth.service import Auth
-from app.auth.settings import AuthSettings
-from app.auth.store import TokenFamilies, Users
-from app.cache import Cache
+from app.auth.store import TokenFamilies
+from app.auth.users import Users
+from app.bootstrap import build_service
 from app.cache.settings import CacheSettings
 from app.db import Database
 from app.db.settings import DatabaseSettings
 from app.errors import AppError, ErrorCode
-from app.platform.idempotency import IdempotencySettings
-from app.platform.rate_limit import RateLimiter, RateLimitSettings
+from app.settings import Settings
 from dev.processes import free_port
 
 pytestmark = pytest.mark.anyio
@@ -49,16 +48,16 @@ async def start(configured: dict[str, str]) -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
         def make(cache: CacheSettings | None = None, **changes: object) -> Auth:
-            settings = AuthSettings.load().model_copy(update=changes)
-            database, cache_ = (
-                Database(DatabaseSettings.load()),
-                Cache(cache or CacheSettings.load()),
+            loaded = Settings.load()
+            settings = replace(
+                loaded,
+                cache=cache or loaded.cache,
+                auth=loaded.auth.model_copy(update=changes),
             )
-            limiter = RateLimiter(cache_, RateLimitSettings.load())
-            auth = Auth(settings, database, cache_, limiter, IdempotencySettings.load())
-            for part in (database, cache_, auth):
+            service = build_service(settings)
+            for part in (service.database, service.cache, service.auth):
                 stack.push_async_callback(part.aclose)
-            return auth
+            return service.auth
 
         yield make
 

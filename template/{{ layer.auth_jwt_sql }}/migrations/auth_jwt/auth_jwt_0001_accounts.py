@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("email", name="uq_users_email"),
+        # Another way to log in may have made it before.
+        if_not_exists=True,
     )
     op.create_table(
         "token_families",

@@ -14,6 +14,7 @@ from app.platform.health import Health
 from app.platform.http_client import HttpClient
 from app.platform.pagination import Cursors
 from app.platform.rate_limit import RateLimiter
+from app.platform.resources import Resources
 from app.platform.webhooks import Webhooks
 from app.queue import Queue
 from app.settings import Settings
@@ -54,6 +55,9 @@ def build_service(settings: Settings) -> Service:
     cache = Cache(settings.cache)
     rate_limiter = RateLimiter(cache, settings.rate_limit)
     http_client = HttpClient(settings.http_client)
+    resources = Resources(
+        database=database, cache=cache, rate_limiter=rate_limiter, http_client=http_client
+    )
     webhooks = Webhooks(settings.webhook, http_client)
     cursors = Cursors(settings.pagination)
     handlers = {
@@ -68,7 +72,7 @@ def build_service(settings: Settings) -> Service:
         rate_limiter=rate_limiter,
         http_client=http_client,
         queue=queue,
-        auth=Auth(settings.auth, database, cache, rate_limiter, settings.idempotency),
+        auth=Auth(settings, resources),
         health=Health(
             {"database": database.ping, "cache": cache.ping},
             # Without the broker orders are still taken, and wait in the outbox.

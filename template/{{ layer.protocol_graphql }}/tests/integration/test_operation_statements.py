@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from app.auth.principal import Principal, Role
-from app.auth.store import Users
+from app.auth.users import Users
 from app.bootstrap import Service, build_service
 from app.features.orders.model import OrderDraft, OrderLine
 from app.settings import Settings

@@ -1,10 +1,12 @@
-"""Refresh tokens: opaque, and stored as hashes only."""
+"""Refresh tokens: opaque, stored as hashes only, and in families."""
 
 import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
+from uuid import UUID
 
 _FORM = re.compile(r"[A-Za-z0-9_-]{65}")
 _HANDLE_LENGTH = 22
@@ -45,3 +47,31 @@ class RefreshToken:
     @property
     def token_hash(self) -> bytes:
         return hashlib.sha256(self.text.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFamily:
+    """One login and all that was refreshed from it; access tokens name it as `sid`.
+
+    `token_hash` is of the one refresh token that is valid now. `scopes` is what the login asked
+    for, None for all that the role grants. `expires_at` moves on with each refresh.
+    """
+
+    id: UUID
+    user_id: UUID
+    handle_hash: bytes
+    token_hash: bytes
+    scopes: frozenset[str] | None
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a client gets at login and at each refresh; `expires_in` is of the access token."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    scope: str

@@ -8,23 +8,22 @@ from uuid import UUID
 from app.auth.accounts import Accounts
 from app.auth.authentication import Authenticator, invalid_credentials
 from app.auth.authenticator import TokenAuthenticator
-from app.auth.model import TokenFamily, TokenPair, User, normalised_email
+from app.auth.model import User, normalised_email
 from app.auth.passwords import Passwords
 from app.auth.principal import ROLE_PERMISSIONS, Permission, Principal
-from app.auth.refresh_tokens import RefreshToken
+from app.auth.refresh_tokens import RefreshToken, TokenFamily, TokenPair
 from app.auth.revocations import Revocations
-from app.auth.settings import AuthSettings
-from app.auth.store import TokenFamilies, Users
+from app.auth.store import TokenFamilies
 from app.auth.tokens import AccessTokens
-from app.cache import Cache
-from app.db import Database, UnitOfWork
+from app.auth.users import Users
+from app.db import UnitOfWork
 from app.errors import AppError, ErrorCode, FieldFault
 from app.platform.audit import audit
 from app.platform.context import context
-from app.platform.idempotency import IdempotencySettings
 from app.platform.ids import new_uuid
 from app.platform.metrics import auth_events
-from app.platform.rate_limit import RateLimiter
+from app.platform.resources import Resources
+from app.settings import Settings
 
 _SCOPES = frozenset(permission.value for permission in Permission)
 
@@ -32,29 +31,22 @@ _SCOPES = frozenset(permission.value for permission in Permission)
 class Auth:
     """Authentication with access tokens of its own and rotating refresh tokens."""
 
-    def __init__(
-        self,
-        settings: AuthSettings,
-        database: Database,
-        cache: Cache,
-        rate_limiter: RateLimiter,
-        idempotency: IdempotencySettings,
-    ) -> None:
-        self._settings = settings
-        self._database = database
-        self._rate_limiter = rate_limiter
-        self._tokens = AccessTokens(settings)
+    def __init__(self, settings: Settings, resources: Resources) -> None:
+        self._settings = settings.auth
+        self._database = resources.database
+        self._rate_limiter = resources.rate_limiter
+        self._tokens = AccessTokens(settings.auth)
         self._passwords = Passwords(
-            settings.password_hash_concurrency, settings.password_hash_queue
+            settings.auth.password_hash_concurrency, settings.auth.password_hash_queue
         )
-        self._revocations = Revocations(database, cache, self._tokens.lifetime)
+        self._revocations = Revocations(resources.database, resources.cache, self._tokens.lifetime)
         self.authenticator: Authenticator = TokenAuthenticator(self._tokens, self._revocations)
         self.accounts = Accounts(
-            database,
+            resources.database,
             self._passwords,
-            self._revocations,
-            rate_limiter,
-            idempotency.idempotency_ttl_seconds,
+            resources.rate_limiter,
+            self._end_sessions,
+            settings.idempotency.idempotency_ttl_seconds,
         )
 
     async def start(self) -> None:
@@ -159,9 +151,8 @@ class Auth:
         """End every family of the caller's account."""
         user_id = UUID(principal.subject)
         async with self._database.unit_of_work() as work:
-            ended = await TokenFamilies(work).revoke_all(user_id, datetime.now(UTC))
             await audit(work, "auth.revoke_all", f"user/{user_id}")
-            await self._revocations.add(ended)
+            await self._end_sessions(work, user_id, None)
         auth_events.labels("revoke_all", "success").inc()
 
     async def _find(self, email: str) -> User | None:
@@ -178,9 +169,13 @@ class Auth:
             await audit(work, "auth.login", f"user/{user.id if user else 'unknown'}", "failure")
         raise invalid_credentials("The address or the password is not correct")
 
+    async def _end_sessions(self, work: UnitOfWork, user_id: UUID, keep: UUID | None) -> None:
+        ended = await TokenFamilies(work).revoke_all(user_id, datetime.now(UTC), keep)
+        # Before the commit: a revocation that the deny list has not taken up did not happen.
+        await self._revocations.add(ended)
+
     async def _revoke(self, work: UnitOfWork, family_id: UUID) -> bool:
         alive = await TokenFamilies(work).revoke(family_id, datetime.now(UTC))
-        # Before the commit: a revocation that the deny list has not taken up did not happen.
         await self._revocations.add([family_id])
         return alive
 

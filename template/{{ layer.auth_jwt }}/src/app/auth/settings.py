@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from app.auth.keys import parse_keys
-from app.platform.configuration import SettingsGroup
+from app.auth.password_settings import PasswordSettings
 
 DEVELOPMENT_ISSUER = "http://127.0.0.1:8000"
 DEVELOPMENT_AUDIENCE = "development"
@@ -19,13 +19,12 @@ def _usable(keys: SecretStr) -> SecretStr:
     return keys
 
 
-class AuthSettings(SettingsGroup):
+class AuthSettings(PasswordSettings):
     """`JWT_*` and `PASSWORD_*`.
 
     `jwt_signing_keys` holds one or more EC P-256 keys, as PEM or as a JWKS: the first signs, all
     verify. `jwt_refresh_token_seconds` is how long a session may rest between two refreshes,
-    `jwt_session_seconds` how long it may last. Of the passwords at most
-    `password_hash_concurrency` are hashed at once, each in 19 MiB, and `password_hash_queue` wait.
+    `jwt_session_seconds` how long it may last.
     """
 
     jwt_signing_keys: Annotated[SecretStr, AfterValidator(_usable)] | None = None
@@ -34,8 +33,6 @@ class AuthSettings(SettingsGroup):
     jwt_access_token_seconds: Annotated[Seconds, Field(le=3600)] = 15 * 60
     jwt_refresh_token_seconds: Seconds = 14 * 24 * 3600
     jwt_session_seconds: Seconds = 90 * 24 * 3600
-    password_hash_concurrency: Annotated[int, Field(ge=1)] = 2
-    password_hash_queue: Annotated[int, Field(ge=0)] = 50
 
     def production_faults(self) -> Iterator[str]:
         if self.jwt_signing_keys is None:

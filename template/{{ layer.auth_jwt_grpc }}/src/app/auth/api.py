@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from app.auth.access import authenticated, public
-from app.auth.model import TokenPair, normalised_email
+from app.auth.model import normalised_email
+from app.auth.refresh_tokens import TokenPair
 from app.auth.service import Auth
 from app.bootstrap import Service
 from app.errors import AppError, ErrorCode, FieldFault

@@ -1,55 +1,29 @@
-"""`/auth`, `/users/me` and the public keys: parse, call the service, answer."""
+"""Tokens and the public keys: parse, call the service, answer."""
 
 import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from app.auth import accounts_api
 from app.auth.access import authenticated, public
 from app.auth.parameters import FORM, JSON, parameters, request_body
 from app.auth.schema import (
     JwksOut,
-    PasswordChange,
     PasswordGrant,
     RefreshParameters,
-    Registration,
-    RegistrationOut,
     RevocationParameters,
     TokenOut,
-    UserOut,
 )
 from app.errors import AppError, ErrorCode, FieldFault
 from app.transport.access import AccessRoute
 from app.transport.conditions import IfNoneMatch, public_document
-from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
 
 router = APIRouter(tags=["auth"], route_class=AccessRoute)
 public_router = APIRouter(tags=["auth"], route_class=AccessRoute)
-
-
-@router.post(
-    "/auth/register",
-    operation_id="register",
-    status_code=202,
-    responses={
-        202: success("The address has an account", **REPLAYED_HEADER),
-        **error_responses(409, 413, 415, 422, public=True),
-    },
-)
-@public
-async def register(
-    body: Registration, key: IdempotencyKeyDep, request: ApiRequest, response: Response
-) -> RegistrationOut:
-    """Create an account, which can log in at once.
-
-    An address that has an account already keeps its password, and the answer is the same, so that
-    nobody learns who has an account. The first account is a member like any other.
-    """
-    if await request.service.auth.accounts.register(body.email, body.password, key):
-        response.headers.update(REPLAYED)
-    return RegistrationOut()
+router.include_router(accounts_api.router)
 
 
 @router.post(
@@ -121,34 +95,6 @@ async def revoke(
 async def revoke_all(request: ApiRequest) -> None:
     """Log out everywhere: end every session of the account, this one too."""
     await request.service.auth.revoke_all(request.principal)
-
-
-@router.get(
-    "/users/me",
-    operation_id="getMe",
-    responses={200: success("The account"), **error_responses()},
-)
-@authenticated
-async def me(request: ApiRequest) -> UserOut:
-    """Read the caller's own account."""
-    return UserOut.of(await request.service.auth.accounts.get(request.principal), request.principal)
-
-
-@router.put(
-    "/users/me/password",
-    operation_id="changePassword",
-    status_code=204,
-    responses={
-        204: success("The password is changed"),
-        **error_responses(409, 413, 415, 422),
-    },
-)
-@authenticated
-async def change_password(body: PasswordChange, request: ApiRequest) -> None:
-    """Change the password; the account's other sessions end."""
-    await request.service.auth.accounts.change_password(
-        request.principal, body.current_password, body.new_password
-    )
 
 
 @public_router.get(

@@ -1,5 +1,6 @@
 """Accounts: how they begin, change and end."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -8,8 +9,7 @@ from app.auth.authentication import invalid_credentials
 from app.auth.model import User
 from app.auth.passwords import Passwords, check_new_password
 from app.auth.principal import Principal, Role
-from app.auth.revocations import Revocations
-from app.auth.store import TokenFamilies, Users
+from app.auth.users import Users
 from app.db import Database, UnitOfWork
 from app.db.idempotency import IdempotencyRecords
 from app.errors import AppError, ErrorCode, FieldFault
@@ -20,25 +20,28 @@ from app.platform.ids import new_uuid
 from app.platform.metrics import auth_events
 from app.platform.rate_limit import RateLimiter
 
+EndSessions = Callable[[UnitOfWork, UUID, UUID | None], Awaitable[None]]
+"""Ends what the logins of an account began, but for the session that is named last."""
+
 OPERATOR = Principal(subject="operator", kind="machine", roles=frozenset())
 """Who acts at the command line."""
 
 
 class Accounts:
-    """What a change takes from an account ends its tokens at once."""
+    """A change that takes something from an account ends its sessions at once."""
 
     def __init__(
         self,
         database: Database,
         passwords: Passwords,
-        revocations: Revocations,
         rate_limiter: RateLimiter,
+        end_sessions: EndSessions,
         replay_seconds: int,
     ) -> None:
         self._database = database
         self._passwords = passwords
-        self._revocations = revocations
         self._rate_limiter = rate_limiter
+        self._end_sessions = end_sessions
         self._replay_seconds = replay_seconds
 
     async def register(self, email: str, password: str, key: IdempotencyKey | None = None) -> bool:
@@ -106,7 +109,7 @@ class Accounts:
                 await Users(work).update(
                     user.id, password_hash=admin.password_hash, role=Role.ADMIN, disabled=False
                 )
-                await self._end_sessions(work, user.id)
+                await self._end_sessions(work, user.id, None)
             await audit(work, "user.create_admin", f"user/{(user or admin).id}", principal=OPERATOR)
         return user is None
 
@@ -140,14 +143,7 @@ class Accounts:
                 raise AppError(ErrorCode.NOT_FOUND, "No account has this address")
             await Users(work).update(user.id, **values)
             await audit(work, action, f"user/{user.id}", principal=OPERATOR)
-            await self._end_sessions(work, user.id)
-
-    async def _end_sessions(
-        self, work: UnitOfWork, user_id: UUID, keep: UUID | None = None
-    ) -> None:
-        ended = await TokenFamilies(work).revoke_all(user_id, datetime.now(UTC), keep)
-        # Before the commit: a revocation that the deny list has not taken up did not happen.
-        await self._revocations.add(ended)
+            await self._end_sessions(work, user.id, None)
 
     async def _new_user(self, email: str, password: str, role: Role) -> User:
         return User(

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from app.auth import cli as auth_cli
 from app.auth.model import User
 from app.auth.principal import Role
-from app.auth.store import Users
+from app.auth.users import Users
 from app.db import Database
 from app.db.settings import DatabaseSettings
 

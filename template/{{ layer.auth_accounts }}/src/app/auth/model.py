@@ -1,4 +1,4 @@
-"""Accounts, and the families of tokens that their logins start."""
+"""Accounts."""
 
 import re
 from dataclasses import dataclass
@@ -36,31 +36,3 @@ class User:
     role: Role
     disabled: bool
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TokenFamily:
-    """One login and all that was refreshed from it; access tokens name it as `sid`.
-
-    `token_hash` is of the one refresh token that is valid now. `scopes` is what the login asked
-    for, None for all that the role grants. `expires_at` moves on with each refresh.
-    """
-
-    id: UUID
-    user_id: UUID
-    handle_hash: bytes
-    token_hash: bytes
-    scopes: frozenset[str] | None
-    created_at: datetime
-    expires_at: datetime
-    revoked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What a client gets at login and at each refresh; `expires_in` is of the access token."""
-
-    access_token: str
-    refresh_token: str
-    expires_in: int
-    scope: str

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, select
 
-from app.auth.store import users
+from app.auth.users import users
 from app.db import UnitOfWork
 from app.db.statement import Statement
 

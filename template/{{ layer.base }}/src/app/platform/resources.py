@@ -1,0 +1,18 @@
+"""What the parts of the service share."""
+
+from dataclasses import dataclass
+
+from app.cache import Cache
+from app.db import Database
+from app.platform.http_client import HttpClient
+from app.platform.rate_limit import RateLimiter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """Each exists once in a process, which also closes it."""
+
+    database: Database
+    cache: Cache
+    rate_limiter: RateLimiter
+    http_client: HttpClient
