@@ -57,6 +57,7 @@ LAYERS: dict[str, Condition] = {
     "order_watch": _watched,
     "order_watch_sql": _both(_watched, _sql),
     "database_sql": _sql,
+    "sql_returning": lambda answers: answers["database"] in {"postgresql", "sqlite"},
     "database_postgresql": _is("database", "postgresql"),
     "database_sqlite": _is("database", "sqlite"),
     "auth_accounts": _accounts,

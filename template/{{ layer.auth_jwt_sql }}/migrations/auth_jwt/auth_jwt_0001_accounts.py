@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from app.db.schema import Digest, Name, Text, UtcDateTime, Uuid
+
 revision = "auth_jwt_0001"
 down_revision = None
 branch_labels = ("auth_jwt",)
@@ -12,12 +14,12 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "users",
-        sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("email", sa.Text, nullable=False),
-        sa.Column("password_hash", sa.Text, nullable=False),
-        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("id", Uuid, nullable=False),
+        sa.Column("email", Name, nullable=False),
+        sa.Column("password_hash", Name, nullable=False),
+        sa.Column("role", Name, nullable=False),
         sa.Column("disabled", sa.Boolean, nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("email", name="uq_users_email"),
         # Another way to log in may have made it before.
@@ -25,14 +27,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "token_families",
-        sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("user_id", sa.Uuid, nullable=False),
-        sa.Column("handle_hash", sa.LargeBinary, nullable=False),
-        sa.Column("token_hash", sa.LargeBinary, nullable=False),
-        sa.Column("scopes", sa.Text),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", sa.DateTime(timezone=True)),
+        sa.Column("id", Uuid, nullable=False),
+        sa.Column("user_id", Uuid, nullable=False),
+        sa.Column("handle_hash", Digest, nullable=False),
+        sa.Column("token_hash", Digest, nullable=False),
+        sa.Column("scopes", Text),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False),
+        sa.Column("revoked_at", UtcDateTime),
         sa.PrimaryKeyConstraint("id", name="pk_token_families"),
         sa.UniqueConstraint("handle_hash", name="uq_token_families_handle_hash"),
         sa.ForeignKeyConstraint(

@@ -57,5 +57,5 @@ async def test_no_query_of_tokens_reads_a_whole_table(work: UnitOfWork) -> None:
         assert len(await families.revoked_since(NOW - timedelta(minutes=16))) == 13
         await families.prune(known.user_id, NOW - timedelta(days=1))
     bad = {one.sql: await bad_steps(work, one.sql, one.arguments) for one in sent}
-    assert len(sent) == 7
+    assert len(sent) == 8
     assert {sql: steps for sql, steps in bad.items() if steps} == {}

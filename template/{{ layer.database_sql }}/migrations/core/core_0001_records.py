@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.schema import Json
+from app.db.schema import Bytes, Digest, Json, Name, UtcDateTime, Uuid
 
 revision = "core_0001"
 down_revision = None
@@ -14,24 +14,24 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "idempotency_records",
-        sa.Column("key_digest", sa.LargeBinary, nullable=False),
-        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-        sa.Column("result", sa.LargeBinary, nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("key_digest", Digest, nullable=False),
+        sa.Column("fingerprint", Digest, nullable=False),
+        sa.Column("result", Bytes, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("key_digest", name="pk_idempotency_records"),
     )
     op.create_index("ix_idempotency_records_expires_at", "idempotency_records", ["expires_at"])
     op.create_table(
         "audit_events",
-        sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("actor", sa.Text, nullable=False),
-        sa.Column("actor_kind", sa.Text, nullable=False),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("object", sa.Text, nullable=False),
-        sa.Column("outcome", sa.Text, nullable=False),
-        sa.Column("request_id", sa.Text, nullable=False),
-        sa.Column("client_address", sa.Text, nullable=False),
+        sa.Column("id", Uuid, nullable=False),
+        sa.Column("occurred_at", UtcDateTime, nullable=False),
+        sa.Column("actor", Name, nullable=False),
+        sa.Column("actor_kind", Name, nullable=False),
+        sa.Column("action", Name, nullable=False),
+        sa.Column("object", Name, nullable=False),
+        sa.Column("outcome", Name, nullable=False),
+        sa.Column("request_id", Name, nullable=False),
+        sa.Column("client_address", Name, nullable=False),
         sa.Column("scopes", Json),
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
         sa.CheckConstraint(

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.schema import Money
+from app.db.schema import Money, Name, UtcDateTime, Uuid
 
 revision = "orders_0001"
 down_revision = None
@@ -14,15 +14,15 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "orders",
-        sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("owner", sa.Text, nullable=False),
-        sa.Column("customer_reference", sa.Text, nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("id", Uuid, nullable=False),
+        sa.Column("owner", Name, nullable=False),
+        sa.Column("customer_reference", Name, nullable=False),
+        sa.Column("status", Name, nullable=False),
+        sa.Column("currency", Name, nullable=False),
         sa.Column("total", Money, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("updated_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_orders"),
         sa.CheckConstraint(
             "status IN ('draft', 'placed', 'shipped', 'cancelled')", name="ck_orders_status"
@@ -37,9 +37,9 @@ def upgrade() -> None:
         op.create_index(f"ix_orders_{'_'.join(columns)}", "orders", columns)
     op.create_table(
         "order_lines",
-        sa.Column("order_id", sa.Uuid, nullable=False),
+        sa.Column("order_id", Uuid, nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
-        sa.Column("sku", sa.Text, nullable=False),
+        sa.Column("sku", Name, nullable=False),
         sa.Column("quantity", sa.Integer, nullable=False),
         sa.Column("unit_price", Money, nullable=False),
         sa.PrimaryKeyConstraint("order_id", "position", name="pk_order_lines"),
@@ -50,8 +50,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "order_confirmations",
-        sa.Column("order_id", sa.Uuid, nullable=False),
-        sa.Column("message_id", sa.Uuid, nullable=False),
+        sa.Column("order_id", Uuid, nullable=False),
+        sa.Column("message_id", Uuid, nullable=False),
         sa.PrimaryKeyConstraint("order_id", name="pk_order_confirmations"),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name="fk_order_confirmations_order_id", ondelete="CASCADE"

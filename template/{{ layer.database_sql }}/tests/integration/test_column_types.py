@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Boolean, Column, Integer, LargeBinary, MetaData, Table, Text, Uuid, select
+from sqlalchemy import Boolean, Column, Integer, MetaData, Table, select
 from sqlalchemy import insert as insert_into
 
 from app.db import Database
-from app.db.schema import Json, Money, UtcDateTime
+from app.db.schema import Bytes, Digest, Json, Money, Name, Text, UtcDateTime, Uuid
 from app.db.statement import Statement
 from app.platform.ids import new_uuid
 
@@ -25,9 +25,11 @@ samples = Table(
     Column("moment", UtcDateTime),
     Column("amount", Money),
     Column("json", Json(none_as_null=True)),
-    Column("bytes", LargeBinary),
+    Column("bytes", Bytes),
+    Column("digest", Digest),
     Column("flag", Boolean),
     Column("text", Text),
+    Column("name", Name),
 )
 EAST = timezone(timedelta(hours=5, minutes=45))
 
@@ -51,12 +53,14 @@ async def database(database: Database) -> AsyncIterator[Database]:
         ("amount", Decimal("0.10")),
         ("amount", Decimal("-0.0001")),
         ("amount", Decimal("999999999999999.9999")),
-        ("amount", Decimal(7)),
+        ("amount", Decimal("7.00")),
         ("json", {"a": [1, 2.5, None, "ü\n"], "b": {"c": True}}),
         ("json", ["x"]),
-        ("bytes", b"\x00\xff"),
+        ("bytes", b"\x00\xff" * 100_000),
+        ("digest", b"\x00\xff" * 32),
         ("flag", False),
-        ("text", "ß 🧾 'quoted' \\ \n"),
+        ("text", "ß 🧾 'quoted' \\ \n" * 10_000),
+        ("name", "ß 🧾 'quoted' \\ \n" * 15),
     ],
 )
 async def test_a_value_comes_back_as_it_was(database: Database, column: str, value: object) -> None:
@@ -84,7 +88,7 @@ async def test_nothing_is_nothing(database: Database) -> None:
     async with database.unit_of_work() as work:
         await work.fetch(Statement(insert_into(samples)), **{**empty, "number": 1})
         [row] = await work.fetch(Statement(select(samples)))
-    assert list(row) == [1, *[None] * 7]
+    assert list(row) == [1, *[None] * 9]
 
 
 async def test_a_time_without_a_zone_is_refused(database: Database) -> None:

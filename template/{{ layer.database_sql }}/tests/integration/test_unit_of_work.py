@@ -6,9 +6,10 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, bindparam, insert, select, text
+from sqlalchemy import Column, MetaData, Table, bindparam, delete, insert, select, text, update
 
 from app.db import Database, UnitOfWork
+from app.db.schema import Name
 from app.db.settings import DatabaseSettings
 from app.db.statement import Statement
 from app.errors import AppError, ErrorCode
@@ -16,7 +17,7 @@ from tests.support.database import SLOW
 
 pytestmark = pytest.mark.anyio
 
-notes = Table(f"notes_{uuid4().hex[:8]}", MetaData(), Column("text", Text, primary_key=True))
+notes = Table(f"notes_{uuid4().hex[:8]}", MetaData(), Column("text", Name, primary_key=True))
 ADD = Statement(insert(notes))
 FIND = Statement(select(notes.c.text).where(notes.c.text == bindparam("text")))
 Act = Callable[[UnitOfWork], Awaitable[object]]
@@ -71,6 +72,18 @@ async def test_an_exception_undoes_what_was_written_by_statements_and_by_core(
         await run(database, write)
     assert not await exists(database, "core")
     assert not await exists(database, "statement")
+
+
+async def test_rows_that_match_are_counted_even_if_they_stay_as_they_are(
+    database: Database,
+) -> None:
+    same = Statement(update(notes).values(text=notes.c.text))
+    async with database.unit_of_work() as work:
+        assert await work.change(ADD, text="one") == 1
+        await work.run_many(ADD, [{"text": "two"}, {"text": "three"}])
+        assert await work.change(same) == 3
+        assert await work.change(Statement(delete(notes))) == 3
+        assert await work.change(same) == 0
 
 
 async def test_the_same_value_twice_is_a_conflict(database: Database) -> None:

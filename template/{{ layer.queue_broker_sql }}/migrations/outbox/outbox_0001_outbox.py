@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from app.db.schema import Name, Text, UtcDateTime, Uuid, indexes_by_state
+
 revision = "outbox_0001"
 down_revision = None
 branch_labels = ("outbox",)
@@ -12,31 +14,25 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "outbox",
-        sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("id", Uuid, nullable=False),
+        sa.Column("topic", Name, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("payload", sa.Text, nullable=False),
-        sa.Column("request_id", sa.Text, nullable=False),
-        sa.Column("traceparent", sa.Text, nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("payload", Text, nullable=False),
+        sa.Column("request_id", Name, nullable=False),
+        sa.Column("traceparent", Name, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("state", Name, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("available_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("locked_until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_error", sa.Text),
-        sa.Column("finished_at", sa.DateTime(timezone=True)),
+        sa.Column("available_at", UtcDateTime, nullable=False),
+        sa.Column("locked_until", UtcDateTime, nullable=False),
+        sa.Column("last_error", Text),
+        sa.Column("finished_at", UtcDateTime),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.CheckConstraint("state IN ('pending', 'done', 'dead')", name="ck_outbox_state"),
+        *indexes_by_state(
+            "ix_outbox", pending="available_at", done="finished_at", dead="finished_at"
+        ),
     )
-    for name, column in (
-        ("pending", "available_at"),
-        ("done", "finished_at"),
-        ("dead", "finished_at"),
-    ):
-        only = sa.text(f"state = '{name}'")
-        op.create_index(
-            f"ix_outbox_{name}", "outbox", [column], postgresql_where=only, sqlite_where=only
-        )
 
 
 def downgrade() -> None:

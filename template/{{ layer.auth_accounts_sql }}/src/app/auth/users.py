@@ -10,8 +10,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Table,
-    Text,
-    Uuid,
     bindparam,
     exists,
     insert,
@@ -22,16 +20,16 @@ from sqlalchemy import (
 from app.auth.model import User
 from app.auth.principal import Role
 from app.db import UnitOfWork
-from app.db.schema import UtcDateTime, metadata
+from app.db.schema import Name, UtcDateTime, Uuid, metadata
 from app.db.statement import Statement
 
 users = Table(
     "users",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("email", Text, nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
-    Column("role", Text, nullable=False),
+    Column("email", Name, nullable=False, unique=True),
+    Column("password_hash", Name, nullable=False),
+    Column("role", Name, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
@@ -45,14 +43,12 @@ _FIND = {
     for lock in (False, True)
 }
 _ADD_IF_ABSENT = Statement(
-    insert(users)
-    .from_select(
+    insert(users).from_select(
         users.c.keys(),
         select(*(bindparam(column.name, type_=column.type) for column in users.c)).where(
             ~exists().where(_user.email == bindparam("email", type_=_user.email.type))
         ),
     )
-    .returning(_user.id)
 )
 
 
@@ -73,7 +69,7 @@ class Users:
 
         CONFLICT where another transaction adds the same address at this moment.
         """
-        return bool(await self._work.fetch(_ADD_IF_ABSENT, **asdict(user)))
+        return bool(await self._work.change(_ADD_IF_ABSENT, **asdict(user)))
 
     async def with_email(self, email: str, *, lock: bool = False) -> User | None:
         """The account of a normalised address; `lock` keeps others from changing it."""

@@ -9,10 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     ForeignKey,
-    LargeBinary,
     Table,
-    Text,
-    Uuid,
     bindparam,
     delete,
     insert,
@@ -22,7 +19,7 @@ from sqlalchemy import (
 
 from app.auth.refresh_tokens import TokenFamily
 from app.db import UnitOfWork
-from app.db.schema import UtcDateTime, metadata
+from app.db.schema import Digest, Text, UtcDateTime, Uuid, metadata
 from app.db.statement import Statement
 
 token_families = Table(
@@ -30,8 +27,8 @@ token_families = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("handle_hash", LargeBinary, nullable=False, unique=True),
-    Column("token_hash", LargeBinary, nullable=False),
+    Column("handle_hash", Digest, nullable=False, unique=True),
+    Column("token_hash", Digest, nullable=False),
     Column("scopes", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
@@ -49,18 +46,19 @@ _ROTATE = Statement(
         _family.revoked_at.is_(None),
     )
     .values(token_hash=bindparam("token_hash"), expires_at=bindparam("expires_at"))
-    .returning(_family.id)
 )
 _REVOKING = (
-    update(token_families)
-    .where(_family.revoked_at.is_(None))
-    .values(revoked_at=bindparam("now"))
-    .returning(_family.id)
+    update(token_families).where(_family.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
 )
 _REVOKE = Statement(_REVOKING.where(_family.id == bindparam("family_id")))
 _REVOKE_ALL = Statement(_REVOKING.where(_family.user_id == bindparam("of_user")))
 _REVOKE_OTHERS = Statement(
     _REVOKING.where(_family.user_id == bindparam("of_user"), _family.id != bindparam("keep"))
+)
+_REVOKED_AT = Statement(
+    select(_family.id).where(
+        _family.user_id == bindparam("of_user"), _family.revoked_at == bindparam("now")
+    )
 )
 _REVOKED = Statement(select(_family.id).where(_family.revoked_at >= bindparam("since")))
 _PRUNE = Statement(
@@ -88,7 +86,7 @@ class TokenFamilies:
 
     async def rotate(self, family: TokenFamily, token_hash: bytes, expires_at: datetime) -> bool:
         """Replace the current token; False where another request was first, or revoked it."""
-        changed = await self._work.fetch(
+        changed = await self._work.change(
             _ROTATE,
             family_id=family.id,
             expected=family.token_hash,
@@ -99,14 +97,16 @@ class TokenFamilies:
 
     async def revoke(self, family_id: UUID, now: datetime) -> bool:
         """Whether the family was alive until now."""
-        return bool(await self._work.fetch(_REVOKE, family_id=family_id, now=now))
+        return bool(await self._work.change(_REVOKE, family_id=family_id, now=now))
 
     async def revoke_all(
         self, user_id: UUID, now: datetime, keep: UUID | None = None
     ) -> Sequence[UUID]:
         """Revoke every family of the account but one; returns those that were alive."""
         statement = _REVOKE_ALL if keep is None else _REVOKE_OTHERS
-        ended = await self._work.fetch(statement, of_user=user_id, now=now, keep=keep)
+        if not await self._work.change(statement, of_user=user_id, now=now, keep=keep):
+            return []
+        ended = await self._work.fetch(_REVOKED_AT, of_user=user_id, now=now)
         return [row[0] for row in ended]
 
     async def revoked_since(self, moment: datetime) -> Sequence[UUID]:

@@ -14,11 +14,12 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Dialect,
-    Numeric,
+    Index,
     event,
     func,
     select,
     text,
+    types,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
@@ -37,8 +38,11 @@ NUMERIC_CODE = 1700
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
+Bytes = Digest = types.LargeBinary
 Json = JSONB
-Money = Numeric
+Money = types.Numeric
+Name = Text = types.Text
+Uuid = types.Uuid
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -177,6 +181,12 @@ async def fetch(driver: Driver, sql: str, arguments: Sequence[Any]) -> Sequence[
     return await driver.fetch(sql, *arguments)
 
 
+async def change(driver: Driver, sql: str, arguments: Sequence[Any]) -> int:
+    """Run a statement that returns no rows; how many it has inserted, updated or deleted."""
+    status = await driver.execute(sql, *arguments)
+    return int(status.rpartition(" ")[2])
+
+
 async def run_many(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> None:
     """Run a statement for each row of arguments, in one round trip."""
     await driver.executemany(sql, rows)
@@ -213,6 +223,14 @@ async def settle(driver: Driver, *, interrupted: bool) -> None:
 def try_lock(number: ColumnElement[int]) -> ColumnElement[bool]:
     """Takes a lock that ends with the transaction; false while another transaction has it."""
     return func.pg_try_advisory_xact_lock(number, type_=Boolean)
+
+
+def indexes_by_state(prefix: str, **columns: str) -> list[Index]:
+    """For each state that a row's `state` may have, an index of the rows in it by a column."""
+    return [
+        Index(f"{prefix}_{state}", column, postgresql_where=text(f"state = '{state}'"))
+        for state, column in columns.items()
+    ]
 
 
 # Class 23: the data forbid it. Class 40: another transaction won.

@@ -12,15 +12,13 @@ from sqlalchemy import (
     Index,
     Integer,
     Table,
-    Text,
-    Uuid,
     bindparam,
-    delete,
     insert,
     select,
 )
 
-from app.db.schema import Json, UtcDateTime, metadata
+from app.db.free_rows import DeleteFree
+from app.db.schema import Json, Name, UtcDateTime, Uuid, metadata
 from app.db.statement import Statement
 from app.db.unit_of_work import UnitOfWork
 from app.platform.audit_event import AuditEvent
@@ -33,13 +31,13 @@ audit_events = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("occurred_at", UtcDateTime, nullable=False, index=True),
-    Column("actor", Text, nullable=False),
-    Column("actor_kind", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("object", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("request_id", Text, nullable=False),
-    Column("client_address", Text, nullable=False),
+    Column("actor", Name, nullable=False),
+    Column("actor_kind", Name, nullable=False),
+    Column("action", Name, nullable=False),
+    Column("object", Name, nullable=False),
+    Column("outcome", Name, nullable=False),
+    Column("request_id", Name, nullable=False),
+    Column("client_address", Name, nullable=False),
     Column("scopes", Json(none_as_null=True)),
     CheckConstraint("actor_kind IN ('user', 'machine', 'anonymous')", name="actor_kind"),
     CheckConstraint("outcome IN ('success', 'failure')", name="outcome"),
@@ -60,14 +58,11 @@ class AuditFilters:
 
 _COLUMNS = tuple(audit_events.c.keys())
 _ADD = Statement(insert(audit_events))
-_OLD = (
+_PRUNE = DeleteFree(
     select(audit_events.c.id)
     .where(audit_events.c.occurred_at < bindparam("before"))
     .order_by(audit_events.c.occurred_at)
     .limit(bindparam("limit", type_=Integer))
-)
-_PRUNE = Statement(
-    delete(audit_events).where(audit_events.c.id.in_(_OLD)).returning(audit_events.c.id)
 )
 
 
@@ -109,4 +104,4 @@ class AuditLog:
         """
         if before > datetime.now(UTC) - RETENTION:
             raise ValueError("audit events are kept for at least 90 days")
-        return len(await self._work.fetch(_PRUNE, before=before, limit=limit))
+        return await _PRUNE.run(self._work, before=before, limit=limit)

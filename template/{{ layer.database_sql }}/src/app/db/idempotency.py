@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Table, bindparam, delete, insert, select
+from sqlalchemy import BigInteger, Column, Table, bindparam, delete, insert, select
 
 from app.db import engine
-from app.db.schema import UtcDateTime, metadata
+from app.db.free_rows import DeleteFree
+from app.db.schema import Bytes, Digest, UtcDateTime, metadata
 from app.db.statement import Statement
 from app.db.unit_of_work import UnitOfWork
 from app.errors import AppError, ErrorCode
@@ -19,9 +20,9 @@ PRUNING_DIGESTS = range(5)
 idempotency_records = Table(
     "idempotency_records",
     metadata,
-    Column("key_digest", LargeBinary, primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("result", LargeBinary, nullable=False),
+    Column("key_digest", Digest, primary_key=True),
+    Column("fingerprint", Digest, nullable=False),
+    Column("result", Bytes, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 
@@ -34,17 +35,11 @@ _FIND = Statement(
 )
 _ADD = Statement(insert(idempotency_records))
 _FORGET = Statement(delete(idempotency_records).where(_record.key_digest == bindparam("digest")))
-_EXPIRED = (
+_PRUNE = DeleteFree(
     select(_record.key_digest)
     .where(_record.expires_at <= bindparam("now"))
     .order_by(_record.expires_at)
     .limit(PRUNE_ROWS)
-    .with_for_update(skip_locked=True)
-)
-_PRUNE = Statement(
-    delete(idempotency_records)
-    .where(_record.key_digest.in_(_EXPIRED))
-    .returning(_record.key_digest)
 )
 
 
@@ -90,4 +85,4 @@ class IdempotencyRecords:
 
     async def prune(self) -> int:
         """Delete some of what has expired; returns how many records."""
-        return len(await self._work.fetch(_PRUNE, now=datetime.now(UTC)))
+        return await _PRUNE.run(self._work, now=datetime.now(UTC))

@@ -1,10 +1,35 @@
-"""The metadata that all tables share, and column types that behave alike on every engine."""
+"""The metadata that all tables share, and column types that behave alike on every engine.
+
+A `Name` is text of at most 255 characters and a `Digest` at most 64 bytes: these may be indexed.
+`Text` and `Bytes` are of any length.
+"""
 
 from sqlalchemy import MetaData
 
-from app.db.engine import Json, Money, UtcDateTime
+from app.db.engine import (
+    Bytes,
+    Digest,
+    Json,
+    Money,
+    Name,
+    Text,
+    UtcDateTime,
+    Uuid,
+    indexes_by_state,
+)
 
-__all__ = ["Json", "Money", "UtcDateTime", "metadata"]
+__all__ = [
+    "Bytes",
+    "Digest",
+    "Json",
+    "Money",
+    "Name",
+    "Text",
+    "UtcDateTime",
+    "Uuid",
+    "indexes_by_state",
+    "metadata",
+]
 
 metadata = MetaData(
     naming_convention={

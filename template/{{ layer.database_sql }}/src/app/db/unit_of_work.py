@@ -43,6 +43,12 @@ class UnitOfWork:
             found = await engine.fetch(self.driver, statement.sql, arguments)
         return statement.rows(found)
 
+    async def change(self, statement: Statement, **values: Any) -> int:
+        """Run a statement that returns no rows; how many it has inserted, updated or deleted."""
+        arguments = statement.arguments(values)
+        with statement_span(statement.span_attributes), reaching():
+            return await engine.change(self.driver, statement.sql, arguments)
+
     async def run_many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement once for each row of values."""
         arguments = [statement.arguments(row) for row in rows]

@@ -10,7 +10,18 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import aiosqlite
-from sqlalchemy import JSON, ColumnElement, Connection, DateTime, Dialect, Text, event, text, true
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Index,
+    event,
+    text,
+    true,
+    types,
+)
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,7 +36,10 @@ NUMERIC_CODE = None
 DRIVER_ERRORS = (sqlite3.Error,)
 Driver = aiosqlite.Connection
 
+Bytes = Digest = types.LargeBinary
 Json = JSON
+Name = Text = types.Text
+Uuid = types.Uuid
 # Often enough to end a slow statement in time, and too seldom to cost anything.
 STEPS_BETWEEN_CHECKS = 50_000
 MIGRATION_SECONDS = 60
@@ -161,6 +175,11 @@ async def fetch(driver: Driver, sql: str, arguments: Sequence[Any]) -> Sequence[
     return list(await driver.execute_fetchall(sql, arguments))
 
 
+async def change(driver: Driver, sql: str, arguments: Sequence[Any]) -> int:
+    """Run a statement that returns no rows; how many it has inserted, updated or deleted."""
+    return (await driver.execute(sql, arguments)).rowcount
+
+
 async def run_many(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> None:
     """Run a statement for each row of arguments."""
     await driver.executemany(sql, rows)
@@ -190,6 +209,14 @@ async def settle(driver: Driver, *, interrupted: bool) -> None:
 def try_lock(_number: ColumnElement[int]) -> ColumnElement[bool]:
     """Takes a lock that ends with the transaction; at hand always, as there is but one writer."""
     return true()
+
+
+def indexes_by_state(prefix: str, **columns: str) -> list[Index]:
+    """For each state that a row's `state` may have, an index of the rows in it by a column."""
+    return [
+        Index(f"{prefix}_{state}", column, sqlite_where=text(f"state = '{state}'"))
+        for state, column in columns.items()
+    ]
 
 
 _CONFLICT = (

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from app.db import Database, UnitOfWork
-from app.db.statement import Statement
+from app.db.free_rows import UpdateFree
 from app.queue import outbox_sql as sql
 from app.queue.stored import DeadFilter, Depth, StoredMessage
 
@@ -53,7 +53,7 @@ class Outbox:
         now = datetime.now(UTC)
         end = now + timedelta(seconds=lease)
         async with self._database.unit_of_work() as work:
-            rows = await work.fetch(sql.claim(len(values)), now=now, end=end, **values)
+            rows = await sql.claim(len(values)).run(work, now=now, end=end, **values)
         return [StoredMessage(*row) for row in rows]
 
     async def renew(self, attempts: Mapping[UUID, int], lease: float) -> None:
@@ -108,30 +108,32 @@ class Outbox:
 
     async def prune(self, before: datetime, limit: int) -> int:
         """Delete at most `limit` messages that were done before a time; returns how many."""
-        return len(await self._ids(sql.PRUNE, before=before, limit=limit))
+        async with self._database.unit_of_work() as work:
+            return await sql.PRUNE.run(work, before=before, limit=limit)
 
     async def _free(
         self, message_id: UUID, attempt: int, attempts: int, start: datetime, error: str | None
     ) -> bool:
-        freed = await self._ids(
-            sql.FREE,
-            message_id=message_id,
-            attempt=attempt,
-            new_attempts=attempts,
-            start=start,
-            error=error,
-        )
+        async with self._database.unit_of_work() as work:
+            freed = await work.change(
+                sql.FREE,
+                message_id=message_id,
+                attempt=attempt,
+                new_attempts=attempts,
+                start=start,
+                error=error,
+            )
         return bool(freed)
 
-    async def _ids(self, statement: Statement, **values: Any) -> list[UUID]:
+    async def _ids(self, update: UpdateFree, **values: Any) -> list[UUID]:
         async with self._database.unit_of_work() as work:
-            return [row[0] for row in await work.fetch(statement, **values)]
+            return [row[0] for row in await update.run(work, **values)]
 
 
 async def _finish(
     work: UnitOfWork, message_id: UUID, attempt: int, state: str, error: str | None
 ) -> bool:
-    finished = await work.fetch(
+    finished = await work.change(
         sql.FINISH,
         message_id=message_id,
         attempt=attempt,

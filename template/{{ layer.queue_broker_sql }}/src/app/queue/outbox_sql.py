@@ -3,22 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
-    Index,
     Integer,
+    Select,
     Table,
-    Text,
     TextClause,
-    Update,
-    Uuid,
     and_,
     bindparam,
-    delete,
     func,
     insert,
     or_,
@@ -27,7 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from app.db.schema import UtcDateTime, metadata
+from app.db.free_rows import DeleteFree, UpdateFree
+from app.db.schema import Name, Text, UtcDateTime, Uuid, indexes_by_state, metadata
 from app.db.statement import Statement
 from app.queue.stored import StoredMessage
 
@@ -38,13 +36,13 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("topic", Text, nullable=False),
+    Column("topic", Name, nullable=False),
     Column("version", Integer, nullable=False),
     Column("payload", Text, nullable=False),
-    Column("request_id", Text, nullable=False),
-    Column("traceparent", Text, nullable=False),
+    Column("request_id", Name, nullable=False),
+    Column("traceparent", Name, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Name, nullable=False),
     Column("attempts", Integer, nullable=False),
     # When the message is to be handed to the broker, for the first time or again.
     Column("available_at", UtcDateTime, nullable=False),
@@ -53,9 +51,7 @@ outbox = Table(
     Column("last_error", Text),
     Column("finished_at", UtcDateTime),
     CheckConstraint("state IN ('pending', 'done', 'dead')", name="state"),
-    Index("ix_outbox_pending", "available_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
-    Index("ix_outbox_done", "finished_at", postgresql_where=_DONE, sqlite_where=_DONE),
-    Index("ix_outbox_dead", "finished_at", postgresql_where=_DEAD, sqlite_where=_DEAD),
+    *indexes_by_state("ix_outbox", pending="available_at", done="finished_at", dead="finished_at"),
 )
 _stored = [outbox.c[field.name] for field in fields(StoredMessage)]
 _limit = bindparam("limit", type_=Integer)
@@ -64,26 +60,17 @@ _is_attempt = and_(
 )
 
 
-def _update_free(*conditions: ColumnElement[bool], limited: bool = False) -> Update:
-    """An update of the pending rows that match and that no other transaction is changing.
-
-    Nobody waits for a row, so that two workers cannot deadlock on the same ones. SQLite has one
-    writer and ignores the lock.
-    """
-    free = select(outbox.c.id).where(_PENDING, *conditions)
-    if limited:
-        free = free.order_by(outbox.c.available_at).limit(_limit)
-    found = free.with_for_update(skip_locked=True).cte("found")
-    return update(outbox).where(outbox.c.id.in_(select(found.c.id)))
+def _pending(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(outbox.c.id).where(_PENDING, *conditions)
 
 
 _is_due = outbox.c.available_at <= bindparam("now")
 APPEND = Statement(insert(outbox))
 ANY_DUE = Statement(select(outbox.c.id).where(_PENDING, _is_due).limit(1))
-SEND_DUE = Statement(
-    _update_free(_is_due, limited=True)
-    .values(available_at=bindparam("later"))
-    .returning(outbox.c.id)
+SEND_DUE = UpdateFree(
+    _pending(_is_due).order_by(outbox.c.available_at).limit(_limit),
+    {"available_at": bindparam("later")},
+    [outbox.c.id],
 )
 FINISH = Statement(
     update(outbox)
@@ -91,7 +78,6 @@ FINISH = Statement(
     .values(
         state=bindparam("new_state"), finished_at=bindparam("now"), last_error=bindparam("error")
     )
-    .returning(outbox.c.id)
 )
 FREE = Statement(
     update(outbox)
@@ -102,7 +88,6 @@ FREE = Statement(
         locked_until=bindparam("start"),
         last_error=bindparam("error"),
     )
-    .returning(outbox.c.id)
 )
 DEPTH = Statement(
     select(
@@ -111,13 +96,12 @@ DEPTH = Statement(
         select(func.min(outbox.c.created_at)).where(_PENDING).scalar_subquery(),
     )
 )
-_old = (
+PRUNE = DeleteFree(
     select(outbox.c.id)
     .where(_DONE, outbox.c.finished_at < bindparam("before"))
     .order_by(outbox.c.finished_at)
     .limit(_limit)
 )
-PRUNE = Statement(delete(outbox).where(outbox.c.id.in_(_old)).returning(outbox.c.id))
 
 
 def _among(count: int) -> ColumnElement[bool]:
@@ -129,33 +113,33 @@ def numbered(ids: Iterable[UUID]) -> dict[str, UUID]:
 
 
 @cache
-def release(count: int) -> Statement:
-    return Statement(_update_free(_among(count)).values(available_at=bindparam("now")))
+def release(count: int) -> UpdateFree:
+    return UpdateFree(_pending(_among(count)), {"available_at": bindparam("now")}, [outbox.c.id])
 
 
 @cache
-def claim(count: int) -> Statement:
-    return Statement(
-        _update_free(_among(count), outbox.c.locked_until <= bindparam("now"))
-        .values(
-            attempts=outbox.c.attempts + 1,
-            available_at=bindparam("end"),
-            locked_until=bindparam("end"),
-        )
-        .returning(*_stored)
+def claim(count: int) -> UpdateFree:
+    return UpdateFree(
+        _pending(_among(count), outbox.c.locked_until <= bindparam("now")),
+        {
+            "attempts": outbox.c.attempts + 1,
+            "available_at": bindparam("end"),
+            "locked_until": bindparam("end"),
+        },
+        _stored,
     )
 
 
 @cache
-def renew(count: int) -> Statement:
+def renew(count: int) -> UpdateFree:
     held = [
         and_(outbox.c.id == bindparam(f"id_{n}"), outbox.c.attempts == bindparam(f"attempt_{n}"))
         for n in range(count)
     ]
-    return Statement(
-        _update_free(or_(*held)).values(
-            available_at=bindparam("end"), locked_until=bindparam("end")
-        )
+    return UpdateFree(
+        _pending(or_(*held)),
+        {"available_at": bindparam("end"), "locked_until": bindparam("end")},
+        [outbox.c.id],
     )
 
 
@@ -180,16 +164,15 @@ def list_dead(count: int, filters: frozenset[str]) -> Statement:
 
 
 @cache
-def replay(count: int, filters: frozenset[str]) -> Statement:
-    return Statement(
-        update(outbox)
-        .where(*_chosen(count, filters))
-        .values(
-            state=bindparam("new_state"),
-            attempts=bindparam("attempts"),
-            available_at=bindparam("now"),
-            locked_until=bindparam("now"),
-            finished_at=bindparam("finished_at"),
-        )
-        .returning(outbox.c.id)
+def replay(count: int, filters: frozenset[str]) -> UpdateFree:
+    return UpdateFree(
+        select(outbox.c.id).where(*_chosen(count, filters)),
+        {
+            "state": bindparam("new_state"),
+            "attempts": bindparam("attempts"),
+            "available_at": bindparam("now"),
+            "locked_until": bindparam("now"),
+            "finished_at": bindparam("finished_at"),
+        },
+        [outbox.c.id],
     )

@@ -16,8 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     Table,
-    Text,
-    Uuid,
     bindparam,
     delete,
     insert,
@@ -27,7 +25,7 @@ from sqlalchemy import (
 )
 
 from app.db import UnitOfWork
-from app.db.schema import Money, UtcDateTime, metadata
+from app.db.schema import Money, Name, UtcDateTime, Uuid, metadata
 from app.db.statement import Statement
 from app.features.orders.model import Order, OrderLine, OrderStatus
 from app.platform.pagination import Position
@@ -38,10 +36,10 @@ orders = Table(
     "orders",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("owner", Text, nullable=False),
-    Column("customer_reference", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("currency", Text, nullable=False),
+    Column("owner", Name, nullable=False),
+    Column("customer_reference", Name, nullable=False),
+    Column("status", Name, nullable=False),
+    Column("currency", Name, nullable=False),
     Column("total", Money, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -59,7 +57,7 @@ order_lines = Table(
     metadata,
     Column("order_id", Uuid, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("sku", Text, nullable=False),
+    Column("sku", Name, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("unit_price", Money, nullable=False),
     CheckConstraint("quantity > 0", name="quantity"),
@@ -93,8 +91,13 @@ def _page(*, owner: bool, status: bool, after: bool, newest_first: bool) -> Stat
     if status:
         query = query.where(orders.c.status == bindparam("status"))
     if after:
-        last = tuple_(bindparam("created_at", type_=UtcDateTime), bindparam("id", type_=Uuid))
-        query = query.where(place < last if newest_first else place > last)
+        moment = bindparam("created_at", type_=UtcDateTime)
+        last = tuple_(moment, bindparam("id", type_=Uuid))
+        # The moment is compared once more, as not every engine finds a pair's place in an index.
+        if newest_first:
+            query = query.where(place < last, orders.c.created_at <= moment)
+        else:
+            query = query.where(place > last, orders.c.created_at >= moment)
     found = query.order_by(*_sorted(orders, newest_first)).subquery("found")
     return _with_lines(found, *_sorted(found, newest_first))
 
@@ -113,7 +116,6 @@ _UPDATE = Statement(
     update(orders)
     .where(orders.c.id == bindparam("order_id"), orders.c.version == bindparam("expected"))
     .values({name: bindparam(name) for name in _CHANGEABLE})
-    .returning(orders.c.id)
 )
 _CONFIRM = Statement(insert(order_confirmations))
 _CONFIRMED = Statement(
@@ -151,7 +153,7 @@ class OrderStore:
 
     async def update(self, order: Order, expected_version: int) -> bool:
         """Store a changed order; false when it is no longer at the expected version."""
-        changed = await self._work.fetch(
+        changed = await self._work.change(
             _UPDATE,
             order_id=order.id,
             expected=expected_version,
