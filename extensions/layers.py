@@ -26,6 +26,10 @@ def _sql(answers: Answers) -> bool:
     return answers["database"] in {"postgresql", "mysql", "sqlite"}
 
 
+def _mongodb(answers: Answers) -> bool:
+    return answers["database"] == "mongodb"
+
+
 def _accounts(answers: Answers) -> bool:
     return answers["auth"] in {"jwt", "session"}
 
@@ -56,18 +60,23 @@ LAYERS: dict[str, Condition] = {
     "versioning_header": _both(_is("protocol", "rest"), _is("versioning", "header")),
     "order_watch": _watched,
     "order_watch_sql": _both(_watched, _sql),
+    "order_watch_mongodb": _both(_watched, _mongodb),
     "database_sql": _sql,
     "sql_returning": lambda answers: answers["database"] in {"postgresql", "sqlite"},
     "database_postgresql": _is("database", "postgresql"),
     "database_sqlite": _is("database", "sqlite"),
+    "database_mongodb": _mongodb,
     "auth_accounts": _accounts,
     "auth_accounts_sql": _both(_accounts, _sql),
+    "auth_accounts_mongodb": _both(_accounts, _mongodb),
     "auth_jwt": _is("auth", "jwt"),
     "auth_jwt_http": _both(_is("auth", "jwt"), _http),
     "auth_jwt_grpc": _both(_is("auth", "jwt"), _is("protocol", "grpc")),
     "auth_jwt_sql": _both(_is("auth", "jwt"), _sql),
+    "auth_jwt_mongodb": _both(_is("auth", "jwt"), _mongodb),
     "queue_broker": _broker,
     "queue_broker_sql": _both(_broker, _sql),
+    "queue_broker_mongodb": _both(_broker, _mongodb),
     "queue_none": _is("queue", "none"),
     "queue_redis": _is("queue", "redis"),
     "cache_redis": _is("cache", "redis"),

@@ -1,0 +1,59 @@
+"""What an error of the driver means to a caller."""
+
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+
+from app.errors import ErrorCode
+
+_DUPLICATE_KEY = (11000, 11001, 12582)
+_WRITE_CONFLICT = 112
+# 24 LockTimeout, 50 MaxTimeMSExpired, 262 ExceededTimeLimit, 290 a transaction that lasts too long.
+_TOO_SLOW = (24, 50, 262, 290)
+# 18: not let in, while users or secrets change. 251: the server has given up the transaction, which
+# others do with it when a member steps down. The rest: the disk is full, or memory is short.
+_UNAVAILABLE = (18, 39, 146, 251, 14031)
+_AWAY = (ServerSelectionTimeoutError, WaitQueueTimeoutError)
+
+
+def codes(error: PyMongoError) -> set[int]:
+    """The numbers of MongoDB in an error, of which a bulk write may have several."""
+    if isinstance(error, BulkWriteError):
+        return {fault["code"] for fault in error.details["writeErrors"]}
+    code = error.code if isinstance(error, OperationFailure) else None
+    return set() if code is None else {code}
+
+
+def is_duplicate(error: PyMongoError) -> bool:
+    """Whether a unique index has refused a document."""
+    return not codes(error).isdisjoint(_DUPLICATE_KEY)
+
+
+def is_write_conflict(error: PyMongoError) -> bool:
+    """Whether another transaction is writing, or has since written, the same document."""
+    return _WRITE_CONFLICT in codes(error)
+
+
+def is_timeout(error: PyMongoError) -> bool:
+    """Whether a statement has used up its time."""
+    slow = isinstance(error, (ExecutionTimeout, NetworkTimeout))
+    return slow or not codes(error).isdisjoint(_TOO_SLOW)
+
+
+def error_code(error: PyMongoError) -> ErrorCode | None:
+    """What to tell the caller; None where it is a fault of the service."""
+    if is_duplicate(error) or is_write_conflict(error):
+        return ErrorCode.CONFLICT
+    if is_timeout(error) or (error.timeout and not isinstance(error, _AWAY)):
+        return ErrorCode.DEADLINE_EXCEEDED
+    lost = isinstance(error, (ConnectionFailure, *_AWAY))
+    if lost or not codes(error).isdisjoint(_UNAVAILABLE):
+        return ErrorCode.DEPENDENCY_UNAVAILABLE
+    return None

@@ -1,0 +1,29 @@
+"""A role for the service that keeps the audit trail append-only, where MongoDB checks who asks."""
+
+import typer
+
+from app.db.audit import COLLECTION as AUDIT
+from app.db.client import Document
+from app.db.migrations import LOCK, RECORDS, connected
+from app.db.settings import DatabaseSettings
+
+_ALL = ["find", "insert", "remove", "update"]
+_APPEND = ["find", "insert"]
+
+
+async def renew(settings: DatabaseSettings, name: str) -> None:
+    """Let the role do what serving takes, with every collection that there is now."""
+    async with connected(settings) as database:
+        served = sorted(set(await database.list_collection_names()) - {LOCK, RECORDS})
+        privileges: list[Document] = [
+            {
+                "resource": {"db": database.name, "collection": collection},
+                "actions": _APPEND if collection == AUDIT else _ALL,
+            }
+            for collection in served
+            if not collection.startswith("system.")
+        ]
+        known = await database.command("rolesInfo", name)
+        command = "updateRole" if known["roles"] else "createRole"
+        await database.command(command, name, privileges=privileges, roles=[])
+    typer.echo(f"The role {name} of {settings.database_name} has {len(served)} collections.")
