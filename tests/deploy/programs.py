@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.matrix.checks import FaultError
+from tests.support.debian import MissingPackageError, alone, unpacked
 from tests.support.snapshot import ROOT
 
 _CACHE = ROOT / ".cache" / "deployment-checkers"
@@ -18,7 +16,7 @@ _CACHE = ROOT / ".cache" / "deployment-checkers"
 
 def checker(name: str) -> Path:
     """A program of the locked set beside this file, which is installed when first used."""
-    with _alone("python"):
+    with alone(_CACHE / "python"):
         subprocess.run(
             ["uv", "sync", "--quiet", "--locked", "--project", Path(__file__).parent],
             check=True,
@@ -31,19 +29,10 @@ def promtool() -> Path:
     """Prometheus' checker: from the path, or from Debian's package, unpacked and not installed."""
     if found := shutil.which("promtool"):
         return Path(found)
-    with _alone("prometheus") as folder:
-        program = folder / "usr" / "bin" / "promtool"
-        if not program.exists():
-            if not shutil.which("apt-get"):
-                raise FaultError("promtool is missing: install Prometheus")
-            folder.mkdir(parents=True, exist_ok=True)
-            if os.geteuid() == 0:
-                # A fresh container knows no packages yet.
-                subprocess.run(["apt-get", "update", "--quiet=2"], check=True)
-            subprocess.run(["apt-get", "download", "prometheus"], cwd=folder, check=True)
-            for package in folder.glob("*.deb"):
-                subprocess.run(["dpkg-deb", "--extract", package, folder], check=True)
-    return program
+    try:
+        return unpacked("prometheus") / "usr" / "bin" / "promtool"
+    except MissingPackageError as error:
+        raise FaultError(f"promtool is missing: {error}") from error
 
 
 def kubectl() -> Path | None:
@@ -73,12 +62,3 @@ def docker_compose() -> Path | None:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[Path]:
-    """The folder of a set of programs, while nobody else installs into it."""
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    with (_CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield _CACHE / name

@@ -23,6 +23,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
+from tests.support import servers
 from tests.support.snapshot import ROOT
 
 TIMEOUT_SECONDS = 20 * 60
@@ -122,8 +123,11 @@ def _suite(project: Path, log: IO[str]) -> Findings:
     """
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
     report = project / ".dev" / "junit.xml"
-    # Several suites run at a time: see `--jobs`.
-    environment = {"WORKERS": "2"}
+    try:
+        # Several suites run at a time: see `--jobs`.
+        environment = {"WORKERS": "2", **servers.environment(project)}
+    except servers.MissingServerError as error:
+        raise FaultError(str(error)) from error
     unstable = []
     try:
         execute(project, log, "make", "test", PYTEST_ADDOPTS=f"--junitxml={report}", **environment)
