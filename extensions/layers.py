@@ -73,6 +73,8 @@ LAYERS: dict[str, Condition] = {
     "auth_jwt_http": _both(_is("auth", "jwt"), _http),
     "auth_jwt_grpc": _both(_is("auth", "jwt"), _is("protocol", "grpc")),
     "auth_jwt_sql": _both(_is("auth", "jwt"), _sql),
+    "auth_session": _is("auth", "session"),
+    "auth_session_sql": _both(_is("auth", "session"), _sql),
     "auth_jwt_mongodb": _both(_is("auth", "jwt"), _mongodb),
     "auth_oidc": _is("auth", "oidc"),
     "auth_api_key": _is("auth", "api_key"),

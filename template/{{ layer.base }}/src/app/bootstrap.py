@@ -55,8 +55,13 @@ def build_service(settings: Settings) -> Service:
     cache = Cache(settings.cache)
     rate_limiter = RateLimiter(cache, settings.rate_limit)
     http_client = HttpClient(settings.http_client)
+    health = Health({"database": database.ping, "cache": cache.ping})
     resources = Resources(
-        database=database, cache=cache, rate_limiter=rate_limiter, http_client=http_client
+        database=database,
+        cache=cache,
+        rate_limiter=rate_limiter,
+        http_client=http_client,
+        health=health,
     )
     webhooks = Webhooks(settings.webhook, http_client)
     cursors = Cursors(settings.pagination)
@@ -65,6 +70,8 @@ def build_service(settings: Settings) -> Service:
         # Your own handlers go below this line.
     }
     queue = Queue(settings.queue, database, handlers)
+    # Without the broker orders are still taken, and wait in the outbox.
+    health.add_optional("queue", queue.ping)
     return Service(
         settings=settings,
         database=database,
@@ -73,11 +80,7 @@ def build_service(settings: Settings) -> Service:
         http_client=http_client,
         queue=queue,
         auth=Auth(settings, resources),
-        health=Health(
-            {"database": database.ping, "cache": cache.ping},
-            # Without the broker orders are still taken, and wait in the outbox.
-            optional={"queue": queue.ping},
-        ),
+        health=health,
         audit=AuditService(database, cursors),
         orders=OrderService(database, queue, cursors, settings.idempotency),
         # Your own services go below this line.

@@ -36,7 +36,8 @@ async def test_a_failing_part_is_named_without_its_message() -> None:
 async def test_the_service_is_ready_without_an_optional_part() -> None:
     broker = Part()
     broker.error = OSError()
-    service = Health({"database": Part().check}, optional={"broker": broker.check})
+    service = Health({"database": Part().check})
+    service.add_optional("broker", broker.check)
     assert (await service.report()).parts.keys() == {"database"}
     details = await service.details()
     assert details.ready

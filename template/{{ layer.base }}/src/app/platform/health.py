@@ -39,16 +39,18 @@ class HealthReport:
 class Health:
     """Runs the checks, each at most 2 s, and keeps their result for 1 s.
 
-    A check raises when its part is unwell. The service is ready without its `optional` parts.
+    A check raises when its part is unwell. The service is ready without its optional parts.
     `draining` is set when the process was told to stop.
     """
 
-    def __init__(
-        self, checks: Mapping[str, Check], optional: Mapping[str, Check] | None = None
-    ) -> None:
+    def __init__(self, checks: Mapping[str, Check]) -> None:
         self.draining = False
         self._required = _Checks(checks)
-        self._optional = _Checks(optional or {})
+        self._optional = _Checks({})
+
+    def add_optional(self, name: str, check: Check) -> None:
+        """One more part that the service is ready without."""
+        self._optional.add(name, check)
 
     async def report(self) -> HealthReport:
         """The state of the required parts."""
@@ -66,10 +68,13 @@ class _Checks:
     """Checks that run together; callers at the same time share one run."""
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
-        self._checks = checks
+        self._checks = dict(checks)
         self._unwell: frozenset[str] = frozenset()
         self._latest: asyncio.Future[Mapping[str, PartHealth]] | None = None
         self._expires = 0.0
+
+    def add(self, name: str, check: Check) -> None:
+        self._checks[name] = check
 
     async def results(self) -> Mapping[str, PartHealth]:
         loop = asyncio.get_running_loop()

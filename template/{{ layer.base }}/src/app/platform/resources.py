@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.cache import Cache
 from app.db import Database
+from app.platform.health import Health
 from app.platform.http_client import HttpClient
 from app.platform.rate_limit import RateLimiter
 
@@ -16,3 +17,4 @@ class Resources:
     cache: Cache
     rate_limiter: RateLimiter
     http_client: HttpClient
+    health: Health
