@@ -13,6 +13,8 @@ from tests.support.service import Service, run_command
 
 # What production asks for beside the keys, and what no provider of development sets.
 PRODUCTION_SETTINGS = {"JWT_ISSUER": "https://api.example.com", "JWT_AUDIENCE": "api"}
+# Credentials can be narrowed by scopes.
+SCOPED = True
 PASSWORD = "violet-otter-cabin-4821"
 _accounts: dict[tuple[str, str], str] = {}
 
@@ -48,22 +50,17 @@ def log_in(
         return auth.LogIn(auth_pb2.LogInRequest(email=email, password=password, scope=scope))
 
 
-def sign_in(service: Service, role: str = "member", scope: str = "") -> dict[str, str]:
-    """The headers of a new session.
+def sign_in(service: Service, role: str = "member", scope: str | None = None) -> dict[str, str]:
+    """The headers of a new session of an account with the role: see `account`."""
+    return credentials(service, account(service, role), scope)
 
-    A member is a new account each time. The other roles, which only the command line can give, have
-    one account each.
-    """
+
+def account(service: Service, role: str = "member") -> str:
+    """An account to act as: a new member each time; of other roles, which take a command, one."""
     if role == "member":
         email = new_email()
         register(service, email)
-    else:
-        email = _account(service, role)
-    token = log_in(service, email, scope=scope).access_token
-    return {"Authorization": f"Bearer {token}"}
-
-
-def _account(service: Service, role: str) -> str:
+        return email
     key = (role, service.environment["DATABASE_URL"])
     if key not in _accounts:
         email = _accounts[key] = new_email()
@@ -73,6 +70,12 @@ def _account(service: Service, role: str) -> str:
             register(service, email)
             run_command("users", "set-role", email, role, env=service.environment)
     return _accounts[key]
+
+
+def credentials(service: Service, account: str, scope: str | None = None) -> dict[str, str]:
+    """The headers of a new session of the account; `scope` narrows what they allow."""
+    token = log_in(service, account, scope=scope or "").access_token
+    return {"Authorization": f"Bearer {token}"}
 
 
 def end_sessions(client: Client) -> None:

@@ -1,6 +1,9 @@
-"""Who may do what: every root field against every role, and the order of refusals."""
+"""Who may do what: every root field against every caller, and the order of refusals."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -8,41 +11,92 @@ import httpx2
 import pytest
 
 from app.transport.schema import ACCESS
+from tests.support.accounts import account, credentials
+from tests.support.authorization import ON_AN_ORDER, Case, cases
 from tests.support.graphql import CANCEL, CREATE, GET, PLACE, UPDATE, codes, create, run, send
 from tests.support.orders import order_draft
 from tests.support.paths import path
+from tests.support.service import Service
+from tests.support.sockets import CHANGES, SUBSCRIBED, code, socket_of
 
-ROLES = ("anonymous", "viewer", "member", "admin")
-ID = str(uuid4())
-DENIED, REFUSED, LOST, OK = ["UNAUTHENTICATED"], ["FORBIDDEN"], ["NOT_FOUND"], list[str]()
-OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, Any], tuple[list[str], ...]]] = {
-    ("Query", "order"): (GET, {"id": ID}, (DENIED, LOST, LOST, LOST)),
-    ("Query", "orders"): ("{ orders { nodes { id } } }", {}, (DENIED, OK, OK, OK)),
-    ("Query", "me"): ("{ me { id } }", {}, (DENIED, OK, OK, OK)),
-    ("Mutation", "createOrder"): (CREATE, {"input": order_draft()}, (DENIED, REFUSED, OK, OK)),
-    ("Mutation", "updateOrder"): (
+Caller = Callable[..., httpx2.Client]
+OPERATIONS: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {
+    "create": (("Mutation", "createOrder"), CREATE, {"input": order_draft()}),
+    "list": (("Query", "orders"), "{ orders { nodes { id } } }", {}),
+    "get": (("Query", "order"), GET, {}),
+    "update": (
+        ("Mutation", "updateOrder"),
         UPDATE,
-        {"id": ID, "version": 1, "input": {"customerReference": "x"}},
-        (DENIED, REFUSED, LOST, LOST),
+        {"version": 1, "input": {"customerReference": "x"}},
     ),
-    ("Mutation", "placeOrder"): (PLACE, {"id": ID}, (DENIED, REFUSED, LOST, LOST)),
-    ("Mutation", "cancelOrder"): (CANCEL, {"id": ID}, (DENIED, REFUSED, LOST, LOST)),
+    "place": (("Mutation", "placeOrder"), PLACE, {}),
+    "cancel": (("Mutation", "cancelOrder"), CANCEL, {}),
 }
 
 
-@pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("field", OPERATIONS, ids=".".join)
-def test_each_role_may_do_what_the_table_says(
-    request: pytest.FixtureRequest, field: tuple[str, str], role: str
-) -> None:
-    query, variables, expected = OPERATIONS[field]
-    client: httpx2.Client = request.getfixturevalue(role)
-    assert codes(send(client, query, **variables)) == expected[ROLES.index(role)]
+@pytest.fixture(scope="module")
+def caller(service: Service) -> Iterator[Caller]:
+    """A client of the one account that there is of the role here, with credentials so narrow."""
+    with ExitStack() as clients:
+
+        @cache
+        def account_of(role: str) -> str:
+            return account(service, role)
+
+        @cache
+        def client(role: str, scope: str | None = None) -> httpx2.Client:
+            narrowed = {} if role == "anonymous" else credentials(service, account_of(role), scope)
+            return clients.enter_context(service.client(headers=narrowed))
+
+        yield client
 
 
-def test_the_table_holds_every_field_that_is_decided_upon() -> None:
-    # Subscriptions have tests of their own.
-    assert {field for field in ACCESS if field[0] != "Subscription"} == set(OPERATIONS)
+@pytest.fixture(scope="module")
+def order_of_another(other_member: httpx2.Client) -> str:
+    order: str = create(other_member)["id"]
+    return order
+
+
+@pytest.mark.parametrize("case", cases(*OPERATIONS), ids=str)
+def test_who_may_do_what(case: Case, caller: Caller, order_of_another: str) -> None:
+    order = create(caller(case.role))["id"] if case.owned else order_of_another
+    _, query, variables = OPERATIONS[case.operation]
+    if case.operation in ON_AN_ORDER:
+        variables = {**variables, "id": order}
+    response = send(caller(case.role, case.scope), query, **variables)
+    assert next(iter(codes(response)), None) == case.expected, response.text
+
+
+def test_who_may_watch_what(caller: Caller, other_member: httpx2.Client, service: Service) -> None:
+    # Nobody else gets as far as to subscribe.
+    known = [case for case in cases("watch") if case.role != "anonymous"]
+    orders = {
+        case: create(caller(case.role) if case.owned else other_member)["id"] for case in known
+    }
+    with ExitStack() as connections:
+        sockets = {case: connections.enter_context(socket_of(service)) for case in known}
+        for case, socket in sockets.items():
+            socket.initialise(caller(case.role, case.scope).headers)
+            socket.subscribe("one", CHANGES, id=orders[case])
+        time.sleep(SUBSCRIBED)
+        for case, order in orders.items():
+            run(caller(case.role) if case.owned else other_member, PLACE, id=order)
+        told = {case: socket.receive() for case, socket in sockets.items()}
+    codes_told = {
+        case: None if message["type"] == "next" else code(message) for case, message in told.items()
+    }
+    assert codes_told == {case: case.expected for case in known}
+
+
+def test_me_is_for_whoever_is_known(caller: Caller) -> None:
+    assert codes(send(caller("anonymous"), "{ me { id } }")) == ["UNAUTHENTICATED"]
+    for role in ("viewer", "member", "admin"):
+        assert codes(send(caller(role), "{ me { id } }")) == [], role
+
+
+def test_the_tables_hold_every_field_that_is_decided_upon() -> None:
+    others = {("Query", "me"), ("Subscription", "orderStatusChanged")}
+    assert set(ACCESS) == {field for field, *_ in OPERATIONS.values()} | others
 
 
 @pytest.mark.parametrize(
@@ -88,7 +142,7 @@ def test_a_permission_that_is_missing_is_found_in_fragments(viewer: httpx2.Clien
     mutation ($id: ID!) { ...Place }
     fragment Place on Mutation { ... on Mutation { placeOrder(id: $id) { replayed } } }
     """
-    assert send(viewer, query, id=ID).status_code == 403
+    assert send(viewer, query, id=str(uuid4())).status_code == 403
 
 
 def test_acts_are_in_the_audit_trail(member: httpx2.Client, admin: httpx2.Client) -> None:
@@ -119,8 +173,7 @@ def test_the_audit_trail_is_paged(
     assert seen == ["orders.cancel", "orders.place", "orders.create"]
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_only_auditors_read_the_audit_trail(request: pytest.FixtureRequest, role: str) -> None:
-    client: httpx2.Client = request.getfixturevalue(role)
-    expected = (401, 403, 403, 200)[ROLES.index(role)]
-    assert client.get(path("/audit-events")).status_code == expected
+@pytest.mark.parametrize("case", cases("audit"), ids=str)
+def test_only_auditors_read_the_audit_trail(case: Case, caller: Caller) -> None:
+    response = caller(case.role, case.scope).get(path("/audit-events"))
+    assert (response.json()["error"]["code"] if response.is_error else None) == case.expected

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
@@ -18,7 +17,7 @@ from tests.support.orders import order_draft
 from tests.support.paths import path
 from tests.support.raw import exchange
 from tests.support.service import Service, running_service, seconds_until_true
-from tests.support.sockets import CHANGES, PROTOCOL, Socket, socket_of
+from tests.support.sockets import CHANGES, PROTOCOL, SUBSCRIBED, Socket, code, socket_of
 
 SETTINGS = {
     "CORS_ORIGINS": "https://app.example.com",
@@ -29,7 +28,6 @@ SETTINGS = {
     "GRAPHQL_MAX_SOCKETS": "6",
     "LOG_LEVEL": "debug",
 }
-SUBSCRIBED = 0.7
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +52,6 @@ def socket(sockets: Service, headers: dict[str, str]) -> Iterator[Socket]:
     with socket_of(sockets) as made:
         made.initialise(headers)
         yield made
-
-
-def code(message: dict[str, Any]) -> str:
-    assert message["type"] == "error", message
-    found: str = message["payload"][0]["extensions"]["code"]
-    return found
 
 
 def measured(client: httpx2.Client, name: str) -> float:

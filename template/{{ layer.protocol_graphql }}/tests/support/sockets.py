@@ -10,6 +10,8 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.service import Service
 
 PROTOCOL = "graphql-transport-ws"
+# After so many seconds a subscription tells of what changes.
+SUBSCRIBED = 0.7
 CHANGES = "subscription ($id: ID!) { orderStatusChanged(id: $id) { id status version } }"
 
 
@@ -55,3 +57,10 @@ def socket_of(service: Service, *subprotocols: str, **options: Any) -> Iterator[
     offered: Any = subprotocols or (PROTOCOL,)
     with connect(url, subprotocols=offered, proxy=None, **options) as connection:
         yield Socket(connection)
+
+
+def code(message: dict[str, Any]) -> str:
+    """The code of an error."""
+    assert message["type"] == "error", message
+    found: str = message["payload"][0]["extensions"]["code"]
+    return found

@@ -1,11 +1,16 @@
 """Who may call what, and in which order a call is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from app.auth.access import PUBLIC, access_to
+from app.auth.principal import Permission
 from app.bootstrap import build_service
 from app.features.orders.watch import OrderWatch
 from app.proto.audit.v1 import audit_pb2
@@ -13,11 +18,13 @@ from app.proto.orders.v1 import orders_pb2
 from app.settings import Settings
 from app.transport.offers import Offer
 from app.transport.services import CONTRACT, offers
-from tests.support.accounts import sign_in
-from tests.support.calls import Client, calling, refusal
+from tests.support.accounts import account, credentials, sign_in
+from tests.support.authorization import Case, cases
+from tests.support.calls import Client, Refusal, calling, refusal
 from tests.support.orders import new_order
 from tests.support.service import Service
 
+Caller = Callable[..., Client]
 NONSENSE = b"\xff\xff"
 
 
@@ -106,6 +113,81 @@ def test_a_permission_comes_before_the_message(
     with calling(service, sign_in(service, scope="orders:read")) as narrow:
         assert refusal(narrow.orders.CreateOrder, new_order()).code == "FORBIDDEN"
         narrow.orders.ListOrders(orders_pb2.ListOrdersRequest())
+
+
+@pytest.fixture(scope="module")
+def caller(service: Service) -> Iterator[Caller]:
+    """A client of the one account that there is of the role here, with credentials so narrow."""
+    with ExitStack() as clients:
+
+        @cache
+        def account_of(role: str) -> str:
+            return account(service, role)
+
+        @cache
+        def client(role: str, scope: str | None = None) -> Client:
+            narrowed = {} if role == "anonymous" else credentials(service, account_of(role), scope)
+            return clients.enter_context(calling(service, narrowed))
+
+        yield client
+
+
+@pytest.fixture(scope="module")
+def order_of_another(service: Service) -> orders_pb2.Order:
+    with calling(service, sign_in(service)) as client:
+        return client.orders.CreateOrder(new_order())
+
+
+def changed(order: orders_pb2.Order) -> orders_pb2.UpdateOrderRequest:
+    change = orders_pb2.Order(name=order.name, etag=order.etag, customer_reference="x")
+    mask = FieldMask(paths=["customer_reference"])
+    return orders_pb2.UpdateOrderRequest(order=change, update_mask=mask)
+
+
+OPERATIONS: dict[str, Callable[[Client, orders_pb2.Order], Any]] = {
+    "create": lambda client, _: client.orders.CreateOrder(new_order()),
+    "list": lambda client, _: client.orders.ListOrders(orders_pb2.ListOrdersRequest()),
+    "get": lambda client, order: client.orders.GetOrder(
+        orders_pb2.GetOrderRequest(name=order.name)
+    ),
+    "watch": lambda client, order: next(
+        client.orders.WatchOrders(orders_pb2.WatchOrdersRequest(name=order.name))
+    ),
+    "update": lambda client, order: client.orders.UpdateOrder(changed(order)),
+    "place": lambda client, order: client.orders.PlaceOrder(
+        orders_pb2.PlaceOrderRequest(name=order.name)
+    ),
+    "cancel": lambda client, order: client.orders.CancelOrder(
+        orders_pb2.CancelOrderRequest(name=order.name)
+    ),
+    "audit": lambda client, _: client.audit.ListAuditEvents(audit_pb2.ListAuditEventsRequest()),
+}
+
+
+@pytest.mark.parametrize("case", cases(*OPERATIONS), ids=str)
+def test_who_may_do_what(case: Case, caller: Caller, order_of_another: orders_pb2.Order) -> None:
+    owner = caller(case.role)
+    order = owner.orders.CreateOrder(new_order()) if case.owned else order_of_another
+    told = None
+    try:
+        OPERATIONS[case.operation](caller(case.role, case.scope), order)
+    except grpc.RpcError as error:
+        told = Refusal.of(error).code
+    assert told == case.expected
+
+
+def test_the_table_holds_every_method_that_needs_a_permission(offered: list[Offer]) -> None:
+    guarded = {
+        method.name
+        for offer in offered
+        # The tests of the authentication are about its own.
+        if offer.contract.file.package != "auth.v1"
+        for method in offer.contract.methods
+        if access_to(getattr(offer.servicer, method.name)) in list(Permission)
+    }
+    on_orders = {f"{name.title()}Order" for name in ("create", "get", "update", "place", "cancel")}
+    assert guarded == on_orders | {"ListOrders", "WatchOrders", "ListAuditEvents"}
+    assert len(guarded) == len(OPERATIONS)
 
 
 def test_an_auditor_reads_who_did_what_from_where(
