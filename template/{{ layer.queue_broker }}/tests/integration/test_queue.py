@@ -156,7 +156,7 @@ async def test_done_messages_go_after_their_retention(bench: Bench) -> None:
 async def test_depth_and_age_are_measured(bench: Bench) -> None:
     queue = bench.queue({})
     await bench.publish(queue, "test")
-    await bench.execute("UPDATE outbox SET state = 'dead'")
+    await bench.alter(state="dead")
     await bench.publish(queue, "test")
     await bench.publish(queue, "test")
     depth = await queue.depth()

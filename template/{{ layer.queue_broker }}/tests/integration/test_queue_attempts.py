@@ -11,7 +11,8 @@ from app.platform.ids import new_uuid
 from app.platform.messages import Delivery, RejectedError
 from app.queue.delivery import Deliverer
 from app.queue.stored import DeadFilter, StoredMessage
-from tests.support.bench import Bench, done, eventually, record, recording, working
+from tests.support.bench import Bench, done, eventually, recording, working
+from tests.support.outbox import record
 
 pytestmark = pytest.mark.anyio
 
@@ -57,9 +58,7 @@ async def test_a_message_that_always_fails_is_dead_in_the_end_and_holds_nobody_u
     assert dead.last_error == "ConnectionError: refused  < ValueError: the cause"
 
     handlers["fails"] = recording
-    await bench.execute(
-        "UPDATE outbox SET payload = '{\"what\": \"replayed\"}' WHERE topic = 'fails'"
-    )
+    await bench.alter(payload='{"what": "replayed"}')
     queue = bench.queue(handlers)
     assert await queue.outbox.replay(DeadFilter(topic="fails")) == [dead.id]
     async with working(queue):

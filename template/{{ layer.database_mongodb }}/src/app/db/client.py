@@ -20,8 +20,8 @@ MOST_IDLE_SECONDS = 600
 class MoneyCodec(TypeCodec):
     """An exact decimal, with the digits after the point that it came with."""
 
-    python_type = Decimal  # type: ignore[assignment]
-    bson_type = Decimal128  # type: ignore[assignment]
+    python_type = Decimal
+    bson_type = Decimal128
 
     def transform_python(self, value: Decimal) -> Decimal128:
         return Decimal128(value)

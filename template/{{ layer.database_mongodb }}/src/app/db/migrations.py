@@ -1,4 +1,4 @@
-"""Running migrations: one process at a time, each script once, and again where it was interrupted."""
+"""Running migrations: one process at a time, each once, and again what was interrupted."""
 
 import asyncio
 import contextlib
@@ -100,8 +100,7 @@ async def _alone(settings: DatabaseSettings) -> AsyncGenerator[AsyncDatabase[Doc
     """
     owner = new_uuid()
     async with connected(settings) as database:
-        while not await _lease(database, owner, _EXPIRED):
-            await asyncio.sleep(_POLL_SECONDS)
+        await _wait_for_lease(database, owner)
         work = asyncio.current_task()
         assert work is not None
         prolonging = asyncio.create_task(_prolong(database, owner, work))
@@ -116,6 +115,11 @@ async def _alone(settings: DatabaseSettings) -> AsyncGenerator[AsyncDatabase[Doc
             with contextlib.suppress(asyncio.CancelledError):
                 await prolonging
             await database[LOCK].delete_one({"_id": "migrate", "owner": owner})
+
+
+async def _wait_for_lease(database: AsyncDatabase[Document], owner: object) -> None:
+    while not await _lease(database, owner, _EXPIRED):  # noqa: ASYNC110 - others are processes
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _lease(database: AsyncDatabase[Document], owner: object, where: Document) -> bool:

@@ -25,16 +25,16 @@ class PoolCounter(monitoring.ConnectionPoolListener):
     def status(self) -> PoolStatus:
         return PoolStatus(self._used, max(0, self._open - self._used), self._maximum)
 
-    def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
+    def connection_created(self, _event: monitoring.ConnectionCreatedEvent) -> None:
         self._open += 1
 
-    def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
+    def connection_closed(self, _event: monitoring.ConnectionClosedEvent) -> None:
         self._open -= 1
 
-    def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
+    def connection_checked_out(self, _event: monitoring.ConnectionCheckedOutEvent) -> None:
         self._used += 1
 
-    def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
+    def connection_checked_in(self, _event: monitoring.ConnectionCheckedInEvent) -> None:
         self._used -= 1
 
     def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None: ...

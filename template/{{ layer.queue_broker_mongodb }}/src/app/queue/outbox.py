@@ -65,8 +65,9 @@ class Outbox:
 
     async def release(self, message_ids: Sequence[UUID]) -> None:
         """Make ids due again that the broker did not take."""
-        pending = dict.fromkeys(message_ids, {"state": "pending"})
-        await self._change_free(pending, {"$set": {"available_at": datetime.now(UTC)}})
+        pending = {"state": "pending"}
+        due = {"$set": {"available_at": datetime.now(UTC)}}
+        await self._change_free(dict.fromkeys(message_ids, pending), due)
 
     async def claim(self, message_ids: Iterable[UUID], lease: float) -> list[StoredMessage]:
         """Begin an attempt at each message that is free; the others are missing in the answer."""

@@ -6,13 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import text
-
-from app.db import Database, UnitOfWork
+from app.db import Database
 from app.platform.messages import Delivery, Handler
 from app.queue import Queue
 from app.queue.settings import QueueSettings
 from app.queue.worker import Worker
+from tests.support.outbox import alter, record, recorded, stored
 
 # Short enough for a test to see every wait end.
 FAST = {
@@ -43,7 +42,7 @@ class Bench:
     async def rows(self) -> list[Any]:
         """The messages in the order of their publication."""
         async with self.database.unit_of_work(read_only=True) as work:
-            return list(await work.connection.execute(text("SELECT * FROM outbox ORDER BY id")))
+            return await stored(work)
 
     async def states(self) -> set[str]:
         return {row.state for row in await self.rows()}
@@ -51,17 +50,12 @@ class Bench:
     async def effects(self) -> list[str]:
         """What handlers have written by `record`, sorted."""
         async with self.database.unit_of_work(read_only=True) as work:
-            found = await work.connection.execute(text("SELECT what FROM effects ORDER BY what"))
-            return list(found.scalars())
+            return sorted(await recorded(work))
 
-    async def execute(self, sql: str, **values: object) -> None:
+    async def alter(self, **values: object) -> None:
+        """Give all messages other values, behind the back of the outbox."""
         async with self.database.unit_of_work() as work:
-            await work.connection.execute(text(sql), values)
-
-
-async def record(work: UnitOfWork, what: str) -> None:
-    """An effect that can be counted."""
-    await work.connection.execute(text("INSERT INTO effects VALUES (:what)"), {"what": what})
+            await alter(work, **values)
 
 
 async def recording(delivery: Delivery) -> None:
