@@ -1,0 +1,26 @@
+"""Clients to act as."""
+
+from tests.support.keys import new_client, new_key
+from tests.support.paths import VERSION_HEADERS
+from tests.support.service import Service
+
+# What production asks for beside the keys, and what no provider of development sets.
+PRODUCTION_SETTINGS: dict[str, str] = {}
+# Credentials can be narrowed by scopes.
+SCOPED = True
+
+
+def sign_in(service: Service, role: str = "member", scope: str | None = None) -> dict[str, str]:
+    """The headers of a new client with the role."""
+    return credentials(service, account(service, role), scope)
+
+
+def account(service: Service, role: str = "member") -> str:
+    """A new client to act as; it begins with its first key."""
+    return new_client(role)
+
+
+def credentials(service: Service, account: str, scope: str | None = None) -> dict[str, str]:
+    """The headers of a new key of the client; `scope` narrows what they allow."""
+    key = new_key(service, account, account.partition("-")[0], scope)
+    return {"Authorization": f"Bearer {key}", **VERSION_HEADERS}
