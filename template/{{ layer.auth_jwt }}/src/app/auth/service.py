@@ -2,13 +2,14 @@
 
 import hmac
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from app.auth.accounts import Accounts
 from app.auth.authentication import Authenticator, invalid_credentials
 from app.auth.authenticator import TokenAuthenticator
-from app.auth.model import User, normalised_email
+from app.auth.logins import Logins
+from app.auth.model import User
 from app.auth.passwords import Passwords
 from app.auth.principal import ROLE_PERMISSIONS, Permission, Principal
 from app.auth.refresh_tokens import RefreshToken, TokenFamily, TokenPair
@@ -39,6 +40,7 @@ class Auth:
         self._passwords = Passwords(
             settings.auth.password_hash_concurrency, settings.auth.password_hash_queue
         )
+        self._logins = Logins(resources.database, self._passwords, resources.rate_limiter)
         self._revocations = Revocations(resources.database, resources.cache, self._tokens.lifetime)
         self.authenticator: Authenticator = TokenAuthenticator(self._tokens, self._revocations)
         self.accounts = Accounts(
@@ -70,13 +72,8 @@ class Auth:
         role does not grant at all, is `AppError(MALFORMED_REQUEST)`.
         """
         wanted = _parsed_scope(scope) if scope else None
-        await self._rate_limiter.check_login(email, context().client_address)
-        user = await self._find(email)
-        stored = None if user is None else user.password_hash
-        verified = await self._passwords.verify(stored, password)
-        if user is None or not verified.matches or user.disabled:
-            await self._refuse_login(user)
-        new_hash = await self._passwords.hash(password) if verified.outdated else None
+        login = await self._logins.verify(email, password)
+        user = login.user
         if not _granted(user, wanted):
             raise _invalid_scope()
         token = RefreshToken.new()
@@ -91,11 +88,7 @@ class Auth:
             expires_at=self._expiry(now, now),
         )
         async with self._database.unit_of_work() as work:
-            current = await Users(work).get(user.id, lock=True)
-            if current != user:
-                raise AppError(ErrorCode.CONFLICT, "The account was changed during the login")
-            if new_hash is not None:
-                await Users(work).update(user.id, password_hash=new_hash)
+            await self._logins.complete(work, login)
             await TokenFamilies(work).prune(user.id, now - timedelta(days=1))
             await TokenFamilies(work).add(family)
             await audit(work, "auth.login", f"user/{user.id}", principal=_principal(user, family))
@@ -154,20 +147,6 @@ class Auth:
             await audit(work, "auth.revoke_all", f"user/{user_id}")
             await self._end_sessions(work, user_id, None)
         auth_events.labels("revoke_all", "success").inc()
-
-    async def _find(self, email: str) -> User | None:
-        try:
-            address = normalised_email(email)
-        except ValueError:
-            return None
-        async with self._database.unit_of_work(read_only=True) as work:
-            return await Users(work).with_email(address)
-
-    async def _refuse_login(self, user: User | None) -> NoReturn:
-        auth_events.labels("login", "failure").inc()
-        async with self._database.unit_of_work() as work:
-            await audit(work, "auth.login", f"user/{user.id if user else 'unknown'}", "failure")
-        raise invalid_credentials("The address or the password is not correct")
 
     async def _end_sessions(self, work: UnitOfWork, user_id: UUID, keep: UUID | None) -> None:
         ended = await TokenFamilies(work).revoke_all(user_id, datetime.now(UTC), keep)

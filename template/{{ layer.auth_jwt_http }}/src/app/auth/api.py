@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 
 from app.auth import accounts_api
 from app.auth.access import authenticated, public
+from app.auth.accounts_schema import PasswordChange
 from app.auth.parameters import FORM, JSON, parameters, request_body
 from app.auth.schema import (
     JwksOut,
@@ -95,6 +96,23 @@ async def revoke(
 async def revoke_all(request: ApiRequest) -> None:
     """Log out everywhere: end every session of the account, this one too."""
     await request.service.auth.revoke_all(request.principal)
+
+
+@router.put(
+    "/users/me/password",
+    operation_id="changePassword",
+    status_code=204,
+    responses={
+        204: success("The password is changed"),
+        **error_responses(409, 413, 415, 422),
+    },
+)
+@authenticated
+async def change_password(body: PasswordChange, request: ApiRequest) -> None:
+    """Change the password; the account's other sessions end."""
+    await request.service.auth.accounts.change_password(
+        request.principal, body.current_password, body.new_password
+    )
 
 
 @public_router.get(

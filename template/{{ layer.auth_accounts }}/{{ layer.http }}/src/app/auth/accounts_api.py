@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.auth.access import authenticated, public
-from app.auth.accounts_schema import PasswordChange, Registration, RegistrationOut, UserOut
+from app.auth.accounts_schema import Registration, RegistrationOut, UserOut
 from app.transport.access import AccessRoute
 from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.request import ApiRequest
@@ -44,20 +44,3 @@ async def register(
 async def me(request: ApiRequest) -> UserOut:
     """Read the caller's own account."""
     return UserOut.of(await request.service.auth.accounts.get(request.principal), request.principal)
-
-
-@router.put(
-    "/users/me/password",
-    operation_id="changePassword",
-    status_code=204,
-    responses={
-        204: success("The password is changed"),
-        **error_responses(409, 413, 415, 422),
-    },
-)
-@authenticated
-async def change_password(body: PasswordChange, request: ApiRequest) -> None:
-    """Change the password; the account's other sessions end."""
-    await request.service.auth.accounts.change_password(
-        request.principal, body.current_password, body.new_password
-    )
