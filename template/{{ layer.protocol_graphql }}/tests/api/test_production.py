@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.support.accounts import sign_in
-from tests.support.database import empty_database
+from tests.support.broken import broken_database
 from tests.support.graphql import CREATE, GRAPHQL, codes, errors, send
 from tests.support.orders import order_draft
 from tests.support.paths import path
@@ -101,9 +101,8 @@ def test_a_failure_is_told_to_the_log_alone(
     production_settings: dict[str, str],
     production: Service,
 ) -> None:
-    """A database without tables stands for what nobody has thought of."""
     with (
-        empty_database(environment["DATABASE_URL"]) as url,
+        broken_database(environment["DATABASE_URL"]) as url,
         running_service(
             environment, scratch, changes={**production_settings, "DATABASE_URL": deployed(url)}
         ) as broken,

@@ -6,8 +6,8 @@ import grpc
 
 from app.proto.orders.v1 import orders_pb2
 from tests.support.accounts import PRODUCTION_SETTINGS, sign_in
+from tests.support.broken import broken_database
 from tests.support.calls import calling, refusal
-from tests.support.database import empty_database
 from tests.support.orders import new_order
 from tests.support.production import REVEALING, deployed
 from tests.support.service import Service, run_command, running_service
@@ -46,7 +46,7 @@ def test_a_broken_database_reveals_nothing(
     environment: dict[str, str], scratch: Path, production_settings: dict[str, str]
 ) -> None:
     with (
-        empty_database(environment["DATABASE_URL"]) as url,
+        broken_database(environment["DATABASE_URL"]) as url,
         running_service(
             environment, scratch, changes={**production_settings, "DATABASE_URL": deployed(url)}
         ) as service,

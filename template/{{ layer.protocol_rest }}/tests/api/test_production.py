@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx2
 
 from tests.support.accounts import sign_in
-from tests.support.database import empty_database
+from tests.support.broken import broken_database
 from tests.support.orders import order_draft
 from tests.support.paths import path
 from tests.support.production import REVEALING, deployed
@@ -65,9 +65,8 @@ def test_a_failure_is_told_to_the_log_alone(
     production_settings: dict[str, str],
     production: Service,
 ) -> None:
-    """A database without tables stands for what nobody has thought of."""
     with (
-        empty_database(environment["DATABASE_URL"]) as url,
+        broken_database(environment["DATABASE_URL"]) as url,
         running_service(
             environment, scratch, changes={**production_settings, "DATABASE_URL": deployed(url)}
         ) as broken,

@@ -1,7 +1,6 @@
 """Accounts: how they begin, change and end."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from app.db import Database, UnitOfWork
 from app.db.idempotency import IdempotencyRecords
 from app.errors import AppError, ErrorCode, FieldFault
 from app.platform.audit import audit
+from app.platform.clock import now
 from app.platform.context import context
 from app.platform.idempotency import IdempotencyKey
 from app.platform.ids import new_uuid
@@ -152,5 +152,5 @@ class Accounts:
             password_hash=await self._passwords.hash(password),
             role=role,
             disabled=False,
-            created_at=datetime.now(UTC),
+            created_at=now(),
         )

@@ -64,7 +64,7 @@ class Collection:
             "insert",
             self._name,
             lambda session: self._collection.insert_one(document, session=session),
-            waits=True,
+            lambda _: True,
         )
 
     async def insert_many(self, documents: Sequence[Document]) -> None:
@@ -73,7 +73,7 @@ class Collection:
             "insert",
             self._name,
             lambda session: self._collection.insert_many(documents, session=session),
-            waits=True,
+            lambda _: True,
         )
 
     async def update_one(
@@ -86,6 +86,7 @@ class Collection:
             lambda session: self._collection.update_one(
                 wanted, change, upsert=upsert, session=session
             ),
+            lambda done: done.modified_count or done.upserted_id is not None,
             waits=waits,
         )
         return bool(done.matched_count)
@@ -96,7 +97,7 @@ class Collection:
             "update",
             self._name,
             lambda session: self._collection.update_many(wanted, change, session=session),
-            waits=True,
+            lambda done: done.modified_count,
         )
         return done.matched_count
 
@@ -114,7 +115,7 @@ class Collection:
                 return_document=ReturnDocument.AFTER,
                 session=session,
             ),
-            waits=True,
+            lambda found: found is not None,
         )
 
     async def delete_many(self, wanted: Filter) -> int:
@@ -123,6 +124,6 @@ class Collection:
             "delete",
             self._name,
             lambda session: self._collection.delete_many(wanted, session=session),
-            waits=True,
+            lambda done: done.deleted_count,
         )
         return done.deleted_count

@@ -66,7 +66,15 @@ class UnitOfWork:
                 self._failed = True
                 raise
 
-    async def write(self, operation: str, collection: str, act: Act[T], *, waits: bool) -> T:
+    async def write(
+        self,
+        operation: str,
+        collection: str,
+        act: Act[T],
+        changed: Callable[[T], object],
+        *,
+        waits: bool = True,
+    ) -> T:
         """For `Collection`: run what writes.
 
         Where another transaction has the document, MongoDB lets a transaction fail and never wait.
@@ -80,7 +88,7 @@ class UnitOfWork:
             with command_span(operation, self.database.name, collection):
                 try:
                     done = await act(self.session)
-                    self._written = True
+                    self._written = self._written or bool(changed(done))
                     return done
                 except PyMongoError as error:
                     late = asyncio.get_running_loop().time() + pause > limit

@@ -1,13 +1,14 @@
 """What an order is, and what may happen to it. Nothing here knows a protocol or a database."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from app.errors import AppError, ErrorCode
+from app.platform.clock import now
 from app.platform.ids import new_uuid
 
 
@@ -63,7 +64,7 @@ class Order:
 
     @classmethod
     def new(cls, owner: str, draft: OrderDraft) -> Self:
-        now = datetime.now(UTC)
+        created_at = now()
         return cls(
             id=new_uuid(),
             owner=owner,
@@ -73,8 +74,8 @@ class Order:
             lines=draft.lines,
             total=_total(draft.lines),
             version=1,
-            created_at=now,
-            updated_at=now,
+            created_at=created_at,
+            updated_at=created_at,
         )
 
     def changed(self, changes: OrderChanges) -> Self:
@@ -98,7 +99,7 @@ class Order:
         return replace(self._next(), status=OrderStatus.CANCELLED)
 
     def _next(self) -> Self:
-        return replace(self, version=self.version + 1, updated_at=datetime.now(UTC))
+        return replace(self, version=self.version + 1, updated_at=now())
 
     def _require_status(self, action: str, *allowed: OrderStatus) -> None:
         if self.status not in allowed:
