@@ -64,6 +64,7 @@ LAYERS: dict[str, Condition] = {
     "database_sql": _sql,
     "sql_returning": lambda answers: answers["database"] in {"postgresql", "sqlite"},
     "database_postgresql": _is("database", "postgresql"),
+    "database_mysql": _is("database", "mysql"),
     "database_sqlite": _is("database", "sqlite"),
     "database_mongodb": _mongodb,
     "auth_accounts": _accounts,
