@@ -111,10 +111,11 @@ def server(
     ready: Callable[[int], bool],
     log: Path,
     stop_signal: signal.Signals = signal.SIGTERM,
+    fixed_port: int | None = None,
 ) -> Iterator[int]:
-    """Run a server on a free port, yielded once it is ready; a port lost to a race is replaced."""
+    """Run a server, yielded once it is ready; a free port lost to a race is replaced."""
     for _ in range(3):
-        port = free_port()
+        port = fixed_port or free_port()
         process = spawn(command(port), stop_signal=stop_signal, log=log)
         try:
             limit = time.monotonic() + 30

@@ -35,6 +35,8 @@ def test_the_example_makes_an_order(
     assert DOCUMENTED in source
     script = tmp_path / "example.mjs"
     script.write_text(source.replace(DOCUMENTED, address(service)), encoding="utf-8")
-    done = subprocess.run([*command, script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, script], env=service.environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "9.00" in done.stdout
