@@ -30,7 +30,7 @@ suite: setup ## The template's own tests
 matrix: setup ## Every combination rendered, each distinct tree tested; ARGS="--shard 1/8"
 	uv run --no-sync python -m tests.matrix $(ARGS)
 
-pairs: setup ## The matrix, with the suites that together have every pair of options
+pairs: setup ## The matrix, of combinations that together have every pair of options
 	uv run --no-sync python -m tests.matrix --pairwise $(ARGS)
 
 drill: setup ## Orders while service, worker and broker fail: each has one effect
