@@ -13,7 +13,7 @@ from joserfc.jwk import KeySet
 from app.auth.principal import Role
 from app.auth.settings import AuthSettings
 from app.auth.tokens import AccessTokens
-from tests.support.accounts import log_in, new_email, register
+from tests.support.accounts import PASSWORD, attempt, log_in, new_email, register
 from tests.support.paths import path
 from tests.support.probe import probing
 from tests.support.service import Service
@@ -47,6 +47,13 @@ def alive(client: httpx2.Client, tokens: Tokens) -> bool:
 
 def refresh(client: httpx2.Client, tokens: Tokens) -> httpx2.Response:
     return client.post(REFRESH, json={"refresh_token": tokens["refresh_token"]})
+
+
+def test_a_login_gives_tokens(anonymous: httpx2.Client, email: str) -> None:
+    tokens = attempt(anonymous, email).json()
+    assert set(tokens) == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 900)
+    assert tokens["scope"] == "orders:read orders:write"
 
 
 @pytest.mark.parametrize(
@@ -246,3 +253,40 @@ def test_what_belongs_to_an_account_needs_a_token_before_a_body(
 ) -> None:
     response = anonymous.request(method, url, content=b"{", headers={"Content-Type": "text/x"})
     assert response.status_code == 401
+
+
+def test_a_new_password_ends_the_other_tokens(anonymous: httpx2.Client, service: Service) -> None:
+    address = new_email()
+    register(service, address)
+    this, other = log_in(service, address), log_in(service, address)
+    body = {"current_password": PASSWORD, "new_password": "violet-teapot-4821"}
+    anonymous.put(f"{ME}/password", json=body, headers=bearer(this)).raise_for_status()
+    assert [alive(anonymous, this), alive(anonymous, other)] == [True, False]
+    assert [refresh(anonymous, it).status_code for it in (this, other)] == [200, 401]
+
+
+def test_refreshing_is_audited(
+    anonymous: httpx2.Client, service: Service, admin: httpx2.Client
+) -> None:
+    address = new_email()
+    register(service, address)
+    tokens = log_in(service, address)
+    user_id = anonymous.get(ME, headers=bearer(tokens)).json()["id"]
+    assert [refresh(anonymous, tokens).status_code for _ in range(2)] == [200, 401]
+    events = admin.get(path("/audit-events"), params={"object": f"user/{user_id}"}).json()["data"]
+    assert [(event["action"], event["outcome"]) for event in events[:2]] == [
+        ("auth.refresh_token_reused", "failure"),
+        ("auth.refresh", "success"),
+    ]
+
+
+def test_no_token_reaches_the_log(
+    anonymous: httpx2.Client, service: Service, tokens: Tokens
+) -> None:
+    attempt(anonymous, new_email(), "a-password-of-nobody")
+    assert alive(anonymous, tokens)
+    anonymous.get(ME, params={"access_token": tokens["access_token"]})
+    refresh(anonymous, tokens)
+    output = service.output()
+    for secret in ("a-password-of-nobody", tokens["access_token"], tokens["refresh_token"]):
+        assert secret not in output

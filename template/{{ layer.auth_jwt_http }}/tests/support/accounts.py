@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import httpx2
 from typer.testing import CliRunner
 
 from app.cli import cli
@@ -28,16 +29,27 @@ def register(service: Service, email: str, password: str = PASSWORD) -> None:
         client.post(path("/auth/register"), json=body).raise_for_status()
 
 
+def attempt(
+    client: httpx2.Client, email: str, password: str = PASSWORD, scope: str | None = None
+) -> httpx2.Response:
+    """The answer to a password login."""
+    form = {"grant_type": "password", "username": email, "password": password}
+    if scope is not None:
+        form["scope"] = scope
+    return client.post(path("/auth/token"), data=form)
+
+
+def headers_of(login: httpx2.Response) -> dict[str, str]:
+    """The credentials of a login."""
+    return {"Authorization": f"Bearer {login.json()['access_token']}", **VERSION_HEADERS}
+
+
 def log_in(
     service: Service, email: str, password: str = PASSWORD, scope: str | None = None
 ) -> dict[str, str]:
     """The token response of a password login, `scope` narrowing what it may do."""
-    form = {"grant_type": "password", "username": email, "password": password}
-    if scope is not None:
-        form["scope"] = scope
     with service.client(headers=VERSION_HEADERS) as client:
-        answer = client.post(path("/auth/token"), data=form).raise_for_status()
-        tokens: dict[str, str] = answer.json()
+        tokens: dict[str, str] = attempt(client, email, password, scope).raise_for_status().json()
         return tokens
 
 
@@ -65,8 +77,8 @@ def account(service: Service, role: str = "member") -> str:
 
 def credentials(service: Service, account: str, scope: str | None = None) -> dict[str, str]:
     """The headers of a new session of the account; `scope` narrows what they allow."""
-    token = log_in(service, account, scope=scope)["access_token"]
-    return {"Authorization": f"Bearer {token}", **VERSION_HEADERS}
+    with service.client(headers=VERSION_HEADERS) as client:
+        return headers_of(attempt(client, account, scope=scope).raise_for_status())
 
 
 def _command(service: Service, *arguments: str, text: str = "") -> None:
