@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.db import Database, UnitOfWork
+from app.queue.outbox_sql import outbox
 
 
 @asynccontextmanager
@@ -19,7 +20,7 @@ async def emptied(database: Database) -> AsyncIterator[None]:
 
 async def stored(work: UnitOfWork) -> list[Any]:
     """The messages in the order of their publication."""
-    return list(await work.connection.execute(text("SELECT * FROM outbox ORDER BY id")))
+    return list(await work.connection.execute(select(outbox).order_by(outbox.c.id)))
 
 
 async def alter(work: UnitOfWork, **values: object) -> None:
