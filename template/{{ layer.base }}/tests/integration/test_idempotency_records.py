@@ -6,14 +6,14 @@ import sys
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
 
 from app.db import Database
-from app.db.idempotency import IdempotencyRecords, idempotency_records
+from app.db.idempotency import IdempotencyRecords
 from app.errors import AppError, ErrorCode
 from app.features.orders.model import Order, OrderDraft
-from app.features.orders.store import OrderStore, orders
+from app.features.orders.store import OrderStore
 from app.platform.idempotency import IdempotencyKey
+from tests.support.stored import order_owners, stored_records
 
 pytestmark = pytest.mark.anyio
 
@@ -68,29 +68,6 @@ async def test_a_key_is_free_again_once_its_record_has_expired(database: Databas
     assert await claim(database, key) == b"the result"
 
 
-async def test_pruning_deletes_what_has_expired_and_nothing_else(database: Database) -> None:
-    expired, valid = new_key(), new_key()
-    await remember(database, expired, ttl=0)
-    await remember(database, valid)
-    async with database.unit_of_work() as work:
-        await IdempotencyRecords(work).prune()
-    assert await stored(database, expired) == 0
-    assert await stored(database, valid) == 1
-
-
-async def test_completions_prune_along_the_way(database: Database) -> None:
-    expired = new_key()
-    await remember(database, expired, ttl=0)
-    while await stored(database, expired):
-        await remember(database, new_key())
-
-
-async def stored(database: Database, key: IdempotencyKey) -> int:
-    query = select(func.count()).where(idempotency_records.c.key_digest == key.digest())
-    async with database.unit_of_work(read_only=True) as work:
-        return await work.connection.scalar(query) or 0
-
-
 async def test_an_exception_after_the_claim_leaves_the_key_free(database: Database) -> None:
     key = new_key()
 
@@ -133,9 +110,13 @@ async def test_many_at_once_have_one_effect(database: Database) -> None:
 
 
 async def orders_of(database: Database, owner: str) -> int:
-    query = select(func.count()).where(orders.c.owner == owner)
     async with database.unit_of_work(read_only=True) as work:
-        return await work.connection.scalar(query) or 0
+        return (await order_owners(work)).count(owner)
+
+
+async def stored(database: Database, key: IdempotencyKey) -> int:
+    async with database.unit_of_work(read_only=True) as work:
+        return len(await stored_records(work, key))
 
 
 CRASH = """
@@ -178,5 +159,6 @@ async def test_the_key_itself_is_not_stored(database: Database) -> None:
     key = new_key()
     await remember(database, key)
     async with database.unit_of_work(read_only=True) as work:
-        rows = (await work.connection.execute(select(idempotency_records))).all()
-    assert key.key not in str(rows)
+        (record,) = await stored_records(work, key)
+    assert b"the result" in record
+    assert key.key not in str(record)

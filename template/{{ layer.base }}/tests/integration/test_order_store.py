@@ -123,7 +123,7 @@ async def test_a_page_costs_one_query_however_many_lines_there_are(database: Dat
             page = await OrderStore(work).page(
                 owner=owner, status=None, sort="created_at", after=None, limit=100
             )
-    assert [len(order.lines) for order in page] == [1, 30, 100]
+    assert sorted(len(order.lines) for order in page) == [1, 30, 100]
     assert len(sent) == 1
 
 
