@@ -1,5 +1,6 @@
 """Accounts to act as."""
 
+import re
 from uuid import uuid4
 
 import httpx2
@@ -14,6 +15,8 @@ PRODUCTION_SETTINGS = {"JWT_ISSUER": "https://api.example.com", "JWT_AUDIENCE": 
 # Credentials can be narrowed by scopes.
 SCOPED = True
 PASSWORD = "violet-otter-cabin-4821"
+# Passwords of the tests, access and refresh tokens: what no database may hold.
+SECRETS = re.compile(r"otter|teapot|eyJ[\w-]+\.|(?<![\w-])[\w-]{65}(?![\w-])")
 _accounts: dict[tuple[str, str], str] = {}
 
 
