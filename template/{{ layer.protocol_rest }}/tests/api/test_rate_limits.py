@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.accounts import PASSWORD, new_email, register, sign_in
+from tests.support.accounts import sign_in
 from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service, running_service
 
@@ -16,11 +16,8 @@ ORDERS = path("/orders")
 
 @pytest.fixture(scope="module")
 def strict(environment: dict[str, str], scratch: Path) -> Iterator[Service]:
-    """A service that gives each principal three requests and each account two logins."""
-    limits = {
-        "RATE_LIMIT_PRINCIPAL": "60/minute burst 3",
-        "RATE_LIMIT_LOGIN_ACCOUNT": "2/hour",
-    }
+    """A service that gives each principal three requests."""
+    limits = {"RATE_LIMIT_PRINCIPAL": "60/minute burst 3"}
     with running_service(environment, scratch, changes=limits) as service:
         yield service
 
@@ -70,23 +67,6 @@ def first_refusal(client: httpx2.Client) -> httpx2.Response:
             assert answer.status_code == 429
             return answer
     raise AssertionError("nothing is refused")
-
-
-def test_login_has_a_strict_limit_of_its_own(strict: Service) -> None:
-    email = new_email()
-    register(strict, email)
-    attempts = [(email, "wrong"), (email.upper(), "wrong"), (email, PASSWORD)]
-    with strict.client(headers=VERSION_HEADERS) as client:
-        answers = [
-            client.post(
-                path("/auth/token"),
-                data={"grant_type": "password", "username": name, "password": password},
-            )
-            for name, password in attempts
-        ]
-    assert [answer.status_code for answer in answers] == [401, 401, 429]
-    assert int(answers[2].headers["Retry-After"]) == pytest.approx(1800, abs=10)
-    assert answers[2].headers["X-RateLimit-Limit"] == "2"
 
 
 def test_a_forged_address_does_not_escape_the_limit(start_service: Callable[..., Service]) -> None:

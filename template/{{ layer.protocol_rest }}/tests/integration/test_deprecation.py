@@ -11,8 +11,10 @@ from app.settings import Settings
 from app.transport import routes
 from app.transport.app import create_app
 from app.transport.versions import ApiVersion, VersionState
+from tests.support.accounts import sign_in
 from tests.support.orders import order_draft
 from tests.support.paths import VERSION_HEADERS, path
+from tests.support.service import Service
 
 ORDERS = path("/orders")
 DEPRECATED = ApiVersion(
@@ -29,8 +31,8 @@ pytestmark = pytest.mark.anyio
 async def client(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the application in this process, which takes four requests from an address."""
-    limits = {"RATE_LIMIT_ADDRESS": "4/hour", "CACHE_KEY_PREFIX": "test-deprecation:"}
+    """A client of the application in this process, which takes three requests from an address."""
+    limits = {"RATE_LIMIT_ADDRESS": "3/hour", "CACHE_KEY_PREFIX": "test-deprecation:"}
     for name, value in {**environment, **limits}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(routes, "VERSIONS", {"v1": DEPRECATED})
@@ -45,14 +47,16 @@ async def client(
         yield made
 
 
-async def test_every_response_of_a_deprecated_version_says_so(client: httpx2.AsyncClient) -> None:
-    huge = {"email": "x" * 2_000_000}
+async def test_every_response_of_a_deprecated_version_says_so(
+    client: httpx2.AsyncClient, service: Service
+) -> None:
     request = client.build_request
+    member = {**sign_in(service), "Content-Type": "application/json"}
     exchanges = [
         (404, request("GET", path("/nowhere"))),
         (405, request("PUT", ORDERS)),
         (401, request("POST", ORDERS, json=order_draft())),
-        (413, request("POST", path("/auth/register"), json=huge)),
+        (413, request("POST", ORDERS, content=b"x" * 2_000_000, headers=member)),
         (400, request("GET", ORDERS, headers={"Host": "evil.example"})),
         (429, request("GET", ORDERS)),
     ]
