@@ -1,6 +1,8 @@
 """A connection that keeps its limits: of time, and of what may follow an error."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from asyncmy import errors
@@ -20,7 +22,8 @@ NO_SUCH_THREAD = 1094
 # lock. It also spares the locks of gaps between rows, over which inserts would deadlock.
 _SESSION = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;"
-    " SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', sql_notes = 0, time_zone = '+00:00'"
+    " SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY,NO_AUTO_VALUE_ON_ZERO',"
+    " max_error_count = 0, sql_notes = 0, time_zone = '+00:00'"
 )
 
 
@@ -28,12 +31,21 @@ class LimitedCursor(Cursor):
     """Refuses what follows an error in a transaction, and gives up what takes too long."""
 
     async def execute(self, query: str, args: Any = None) -> Any:
+        async with self._limited():
+            return await super().execute(query, args)
+
+    async def executemany(self, query: str, args: Any) -> Any:
+        async with self._limited():
+            return await super().executemany(query, args)
+
+    @asynccontextmanager
+    async def _limited(self) -> AsyncIterator[None]:
         driver: LimitedConnection = self.connection
         driver.refuse_failed()
         in_transaction = driver.get_transaction_status()
         try:
             async with asyncio.timeout(driver.limit):
-                return await super().execute(query, args)
+                yield
         except errors.Error:
             driver.failed = in_transaction
             raise
@@ -77,6 +89,11 @@ class LimitedConnection(Connection):
         async with asyncio.timeout(self.limit):
             while await cursor.nextset():
                 pass
+
+    async def rollback(self) -> None:
+        """Roll back, unless the connection has ended: SQLAlchemy does so after a cancellation."""
+        if not self.lost:
+            await super().rollback()
 
     async def try_out(self) -> None:
         """Raise unless the server answers within the time that a new connection may take."""

@@ -166,9 +166,9 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
     except (DBAPIError, *DRIVER_ERRORS, OSError) as error:
         if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
             raise
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        message = f"The database cannot be reached: {cause}"
-        raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from error
+        cause = (error.orig if isinstance(error, DBAPIError) else None) or error
+        message = "The database cannot be reached"
+        raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from cause
 
 
 async def execute(driver: Driver, sql: str) -> None:
@@ -191,8 +191,13 @@ async def change(driver: Driver, sql: str, arguments: Sequence[Any]) -> int:
 
 
 async def run_many(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run a statement for each row of arguments; inserts share round trips."""
-    await driver.cursor().executemany(sql, rows)
+    """Run a statement for each row of arguments; inserts of values share round trips."""
+    cursor = driver.cursor()
+    if " VALUES " in sql:
+        await cursor.executemany(sql, rows)
+    else:
+        for row in rows:
+            await cursor.execute(sql, row)
 
 
 async def commit(driver: Driver) -> None:
