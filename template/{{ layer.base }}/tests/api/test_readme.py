@@ -14,11 +14,10 @@ from tests.support.service import Service
 
 EXAMPLE = re.compile(r"^```(bash|python|javascript)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = EXAMPLE.findall((PROJECT / "README.md").read_text(encoding="utf-8"))
-COMMANDS = {
-    "bash": ("bash", "-euo", "pipefail"),
-    "python": (sys.executable,),
-    "javascript": ("node",),
-}
+SHELL = ("bash", "-euo", "pipefail")
+# The others come in the same terminal, after the first example, which is one of the shell.
+LATER = (*SHELL, "-c", 'source "$0" >/dev/null; exec "$@"')
+INTERPRETERS = {"python": sys.executable, "javascript": "node"}
 
 
 def test_there_are_examples_for_a_shell_and_for_python() -> None:
@@ -29,14 +28,18 @@ def test_there_are_examples_for_a_shell_and_for_python() -> None:
 def test_the_example_makes_an_order(
     language: str, source: str, service: Service, tmp_path: Path
 ) -> None:
-    command = COMMANDS[language]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
-    assert DOCUMENTED in source
-    script = tmp_path / "example.mjs"
-    script.write_text(source.replace(DOCUMENTED, address(service)), encoding="utf-8")
+    shell, script = tmp_path / "example.sh", tmp_path / "example.mjs"
+    for file, text in ((shell, EXAMPLES[0][1]), (script, source)):
+        assert DOCUMENTED in text
+        file.write_text(text.replace(DOCUMENTED, address(service)), encoding="utf-8")
+    command: list[str | Path] = [*SHELL, shell]
+    if language != "bash":
+        interpreter = INTERPRETERS[language]
+        if shutil.which(interpreter) is None:
+            pytest.skip(f"{interpreter} is not installed")
+        command = [*LATER, shell, interpreter, script]
     done = subprocess.run(
-        [*command, script], env=service.environment, capture_output=True, text=True, check=False
+        command, env=service.environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "9.00" in done.stdout
