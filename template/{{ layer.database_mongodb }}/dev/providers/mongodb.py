@@ -21,6 +21,8 @@ def start(place: Place) -> Iterator[dict[str, str]]:
     """Run the server, or use the one that already runs on the same data."""
     folder = place.folder("mongodb")
     data, noted = place.folder("mongodb/data"), folder / "port"
+    # What a killed process leaves open holds up others until then.
+    longest = 30 if place.durable else 5
     program = shutil.which("mongod")
     if program is None:
         raise DevelopmentError(
@@ -39,6 +41,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
         lambda port: [
             *(program, "--bind_ip", "127.0.0.1", "--port", str(port)),
             *("--dbpath", data, "--replSet", SET, "--wiredTigerCacheSizeGB", "0.25"),
+            *("--setParameter", f"transactionLifetimeLimitSeconds={longest}"),
         ],
         _is_primary,
         folder / "server.log",

@@ -23,7 +23,7 @@ async def bad_steps(work: UnitOfWork, sent: Sent) -> list[str]:
         return [stage for stage in _stages(plan) if stage in ("COLLSCAN", "SORT")]
     wanted, sort = _question(sent)
     indexes = await (await work.database[sent.collection].list_indexes()).to_list()
-    suits = any(_suits(index, wanted, sort) for index in indexes)
+    suits = any(_suits(dict(index), wanted, sort) for index in indexes)
     return [] if suits else [f"no index for {wanted} by {sort}"]
 
 
@@ -43,7 +43,7 @@ def _question(sent: Sent) -> tuple[Document, Key]:
     command = sent.command
     match sent.name:
         case "find":
-            return command["filter"], list(command.get("sort", {}).items())
+            return dict(command["filter"]), list(command.get("sort", {}).items())
         case "aggregate":
             return command["pipeline"][0]["$match"], []
         case "findAndModify":
