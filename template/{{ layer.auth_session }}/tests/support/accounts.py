@@ -1,5 +1,6 @@
 """Accounts to act as."""
 
+import re
 from uuid import uuid4
 
 import httpx2
@@ -14,6 +15,8 @@ PRODUCTION_SETTINGS: dict[str, str] = {}
 # Credentials cannot be narrowed by scopes.
 SCOPED = False
 PASSWORD = "violet-otter-cabin-4821"
+# Passwords of the tests, ids of sessions and CSRF tokens: what no database may hold.
+SECRETS = re.compile(r"otter|teapot|(?<![\w$-])[\w-]{43}(?![\w-])")
 _accounts: dict[tuple[str, str], str] = {}
 
 

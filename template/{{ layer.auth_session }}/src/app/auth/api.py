@@ -6,6 +6,7 @@ from app.auth import accounts_api
 from app.auth.access import authenticated, public
 from app.auth.accounts_schema import PasswordChange
 from app.auth.authentication import AuthRequest
+from app.auth.csrf import SAFE_METHODS
 from app.auth.schema import Login, SessionOut
 from app.auth.sessions import SessionKey
 from app.errors import AppError
@@ -19,7 +20,8 @@ async def from_own_page(request: ApiRequest) -> None:
 
     Else they could log somebody in to an account that is not theirs.
     """
-    request.service.auth.csrf.check_origin(request.headers)
+    if request.method not in SAFE_METHODS:
+        request.service.auth.csrf.check_origin(request.headers)
 
 
 router = APIRouter(tags=["auth"], route_class=AccessRoute)

@@ -91,14 +91,15 @@ class Auth:
         """End the session of the caller."""
         async with self._database.unit_of_work() as work:
             await Sessions(work).end(_session_id(principal))
-            await audit(work, "auth.log_out", f"user/{principal.subject}")
+            await audit(work, "auth.log_out", f"user/{principal.subject}", principal=principal)
         auth_events.labels("log_out", "success").inc()
 
     async def log_out_everywhere(self, principal: Principal) -> None:
         """End every session of the caller's account."""
+        user_id = UUID(principal.subject)
         async with self._database.unit_of_work() as work:
-            await self._end_sessions(work, UUID(principal.subject), None)
-            await audit(work, "auth.log_out_everywhere", f"user/{principal.subject}")
+            await self._end_sessions(work, user_id, None)
+            await audit(work, "auth.log_out_everywhere", f"user/{user_id}", principal=principal)
         auth_events.labels("log_out_everywhere", "success").inc()
 
     async def change_password(self, principal: Principal, current: str, new: str) -> SessionKey:
