@@ -11,10 +11,9 @@ import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.accounts import log_in, new_email, register, sign_in
+from tests.support.accounts import sign_in
 from tests.support.graphql import CANCEL, CREATE, PLACE, UPDATE, create, run
 from tests.support.orders import order_draft
-from tests.support.paths import path
 from tests.support.raw import exchange
 from tests.support.service import Service, running_service, seconds_until_true
 from tests.support.sockets import CHANGES, PROTOCOL, SUBSCRIBED, Socket, code, socket_of
@@ -224,16 +223,6 @@ def test_who_proves_nothing_in_time_is_cut_off(sockets: Service) -> None:
     with socket_of(sockets) as socket:
         assert socket.closed_with() == (4408, "Connection initialisation timeout")
     assert 0.9 < time.monotonic() - began < 3
-
-
-def test_a_revoked_token_ends_the_socket(sockets: Service) -> None:
-    email = new_email()
-    register(sockets, email)
-    tokens = log_in(sockets, email)
-    with socket_of(sockets) as socket, sockets.client() as client:
-        socket.initialise({"authorization": f"Bearer {tokens['access_token']}"})
-        client.post(path("/auth/revoke"), data={"token": tokens["refresh_token"]})
-        assert socket.closed_with() == (4403, "UNAUTHENTICATED")
 
 
 def test_other_subprotocols_are_refused(sockets: Service) -> None:

@@ -9,7 +9,7 @@ from tests.support.orders import order_draft
 GRAPHQL = "application/graphql-response+json"
 FIELDS = """
 id customerReference status currency total version createdAt updatedAt
-lines { sku quantity unitPrice } owner { id email }
+lines { sku quantity unitPrice } owner { id }
 """
 CREATE = f"""
 mutation Create($input: CreateOrderInput!, $key: String) {{

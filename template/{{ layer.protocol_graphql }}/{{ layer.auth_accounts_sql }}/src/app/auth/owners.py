@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, select
+from sqlalchemy import bindparam, select
 
 from app.auth.users import users
 from app.db import UnitOfWork
+from app.db.schema import Uuid
 from app.db.statement import Statement
 
 _MOST = 128

@@ -1,0 +1,13 @@
+"""Accounts in GraphQL."""
+
+import httpx2
+
+from tests.support.graphql import create, run
+
+
+def test_me_is_the_callers_account_and_owns_what_it_makes(member: httpx2.Client) -> None:
+    me = run(member, "{ me { id email createdAt } }")
+    assert me["createdAt"].endswith("Z")
+    order = create(member)["id"]
+    query = "query ($id: ID!) { order(id: $id) { owner { id email } } }"
+    assert run(member, query, id=order)["owner"] == {"id": me["id"], "email": me["email"]}
