@@ -1,5 +1,7 @@
 """Clients to act as."""
 
+import re
+
 from tests.support.keys import new_client, new_key
 from tests.support.paths import VERSION_HEADERS
 from tests.support.service import Service
@@ -8,6 +10,8 @@ from tests.support.service import Service
 PRODUCTION_SETTINGS: dict[str, str] = {}
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# Keys: what no database may hold.
+SECRETS = re.compile(r"_[0-9a-f]{32}_[\w-]{20}")
 
 
 def sign_in(service: Service, role: str = "member", scope: str | None = None) -> dict[str, str]:
