@@ -27,7 +27,7 @@ AS_UNPRIVILEGED = (
     "--",
 )
 # Tells the service that this server is not one for production.
-MARK = "?program_name=embedded"
+MARK = "program_name=embedded"
 SPEED_OVER_SAFETY = ("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0")
 # Run at each start; nobody else than the service has business here.
 FIRST = """
@@ -54,7 +54,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
 
     def url(port: int) -> dict[str, str]:
         secret = password.read_text(encoding="utf-8")
-        return {"DATABASE_URL": f"mysql://app:{secret}@127.0.0.1:{port}/app{MARK}"}
+        return {"DATABASE_URL": f"mysql://app:{secret}@127.0.0.1:{port}/app?{MARK}"}
 
     running = _port(folder)
     if running is not None and answers(running):
@@ -84,7 +84,7 @@ def _program(name: str) -> str | None:
 def _composed() -> str:
     """The URL of the server that Docker runs."""
     port = os.environ.get("MYSQL_PORT", "3306")
-    url = f"mysql://app:app@127.0.0.1:{port}/app{MARK}"
+    url = f"mysql://root:only-for-development@127.0.0.1:{port}/app?ssl-mode=required&{MARK}"
     docker = shutil.which("docker")
     if docker and not subprocess.run(COMPOSE, capture_output=True, check=False).returncode:
         return url
