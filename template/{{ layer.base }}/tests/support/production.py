@@ -5,9 +5,9 @@ import secrets
 
 # Names of what a service is made of, its files and its language.
 REVEALING = re.compile(
-    r"traceback|\.py|/src/|select |insert |relation|table|sqlite|postgres|mysql|mariadb|mongo|asyncpg"
-    r"|asyncmy|sqlalchemy|redis|pydantic|starlette|fastapi|uvicorn|strawberry|did you mean|protobuf"
-    r"|python",
+    r"traceback|\.py|/src/|select |insert |relation|table|sqlite|postgres|mysql|mariadb|mongo"
+    r"|asyncpg|asyncmy|sqlalchemy|redis|pydantic|starlette|fastapi|uvicorn|strawberry|did you mean"
+    r"|protobuf|python",
     re.IGNORECASE,
 )
 

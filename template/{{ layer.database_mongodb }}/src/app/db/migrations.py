@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import typer
 from pymongo.asynchronous.database import AsyncDatabase
@@ -23,13 +25,13 @@ RECORDS = "migrations"
 LOCK = "migration_lock"
 LEASE_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-_EXPIRED = {"_id": "migrate", "$expr": {"$lte": ["$expires_at", "$$NOW"]}}
+_THE_LOCK = "migrate"
 
 
 async def upgrade(settings: DatabaseSettings, target: str) -> None:
     """Run what leads to the target and has not run."""
     scripts = Scripts(FOLDER)
-    async with _alone(settings) as database:
+    async with alone(settings) as database:
         applied = await _applied(database, scripts)
         for script in scripts.needed_for(target):
             if script.revision not in applied:
@@ -42,7 +44,7 @@ async def upgrade(settings: DatabaseSettings, target: str) -> None:
 async def downgrade(settings: DatabaseSettings, target: str) -> None:
     """Undo what the target is without."""
     scripts = Scripts(FOLDER)
-    async with _alone(settings) as database:
+    async with alone(settings) as database:
         for script in scripts.undone_by(target, await _applied(database, scripts)):
             typer.echo(f"downgrade {script.revision}: {script.about}", err=True)
             await script.downgrade(database)
@@ -93,7 +95,7 @@ async def connected(settings: DatabaseSettings) -> AsyncGenerator[AsyncDatabase[
 
 
 @asynccontextmanager
-async def _alone(settings: DatabaseSettings) -> AsyncGenerator[AsyncDatabase[Document]]:
+async def alone(settings: DatabaseSettings) -> AsyncGenerator[AsyncDatabase[Document]]:
     """The database while no other process migrates it, by a document that says until when.
 
     Whoever holds it prolongs it; where that process dies, the next one waits for its lease to end.
@@ -114,31 +116,43 @@ async def _alone(settings: DatabaseSettings) -> AsyncGenerator[AsyncDatabase[Doc
             prolonging.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await prolonging
-            await database[LOCK].delete_one({"_id": "migrate", "owner": owner})
+            await _lease(database, owner, {"owner": owner}, seconds=0)
 
 
-async def _wait_for_lease(database: AsyncDatabase[Document], owner: object) -> None:
-    while not await _lease(database, owner, _EXPIRED):  # noqa: ASYNC110 - others are processes
+async def _wait_for_lease(database: AsyncDatabase[Document], owner: UUID) -> None:
+    with contextlib.suppress(DuplicateKeyError):
+        free = {"$setOnInsert": {"owner": None, "expires_at": datetime.fromtimestamp(0, UTC)}}
+        await database[LOCK].update_one({"_id": _THE_LOCK}, free, upsert=True)
+    while True:
+        lock = await database[LOCK].find_one({"_id": _THE_LOCK}, {"_id": False})
+        hello = await database.command("hello", codec_options=database.codec_options)
+        # Whoever is first changes what the others have seen.
+        if (
+            lock
+            and lock["expires_at"] <= hello["localTime"]
+            and await _lease(database, owner, lock)
+        ):
+            return
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _lease(database: AsyncDatabase[Document], owner: object, where: Document) -> bool:
-    until = {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}
-    change = [{"$set": {"owner": owner, "expires_at": until}}]
-    try:
-        await database[LOCK].update_one(where, change, upsert=True)
-    except DuplicateKeyError:
-        return False
-    return True
+async def _lease(
+    database: AsyncDatabase[Document], owner: UUID, where: Document, seconds: float | None = None
+) -> bool:
+    """Whether the lease is the owner's from now on, by the time of the server."""
+    milliseconds = int((LEASE_SECONDS if seconds is None else seconds) * 1000)
+    values = {"owner": owner, "expires_at": {"$add": ["$$NOW", milliseconds]}}
+    done = await database[LOCK].update_one({"_id": _THE_LOCK, **where}, [{"$set": values}])
+    return bool(done.matched_count)
 
 
 async def _prolong(
-    database: AsyncDatabase[Document], owner: object, work: asyncio.Task[object]
+    database: AsyncDatabase[Document], owner: UUID, work: asyncio.Task[object]
 ) -> None:
     """Prolong the lease until cancelled; where somebody else has it by now, stop the work."""
     while True:
         await asyncio.sleep(LEASE_SECONDS / 3)
         with contextlib.suppress(PyMongoError):
-            if not await _lease(database, owner, {"_id": "migrate", "owner": owner}):
+            if not await _lease(database, owner, {"owner": owner}):
                 work.cancel()
                 return

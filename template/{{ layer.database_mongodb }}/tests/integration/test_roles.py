@@ -1,0 +1,79 @@
+"""The role for serving, by which the database itself keeps the audit trail append-only."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database as Found
+from pymongo.errors import OperationFailure
+from typer.testing import CliRunner
+
+from app.cli import cli
+
+
+@pytest.fixture
+def found(own_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Found[dict[str, Any]]]:
+    monkeypatch.setenv("DATABASE_URL", own_url)
+    with MongoClient[dict[str, Any]](own_url) as client:
+        yield client.get_default_database()
+
+
+def make_role(found: Found[dict[str, Any]]) -> dict[str, set[str]]:
+    """Run the command; the actions of the role by collection."""
+    done = CliRunner().invoke(cli, ["migrate", "role", "serving"])
+    assert done.exit_code == 0, done.output
+    (role,) = found.command("rolesInfo", "serving", showPrivileges=True)["roles"]
+    assert not role["roles"]
+    assert {it["resource"]["db"] for it in role["privileges"]} == {found.name}
+    return {it["resource"]["collection"]: set(it["actions"]) for it in role["privileges"]}
+
+
+def test_the_role_may_add_audit_events_and_neither_change_nor_delete_them(
+    found: Found[dict[str, Any]],
+) -> None:
+    allowed = make_role(found)
+    assert allowed["audit_events"] == {"find", "insert"}
+    assert allowed["orders"] == {"find", "insert", "remove", "update"}
+    assert not {"migrations", "migration_lock", ""} & set(allowed)
+
+
+def test_the_role_is_renewed_with_collections_that_came_later(
+    found: Found[dict[str, Any]],
+) -> None:
+    assert "customers" not in make_role(found)
+    found.create_collection("customers")
+    assert "customers" in make_role(found)
+
+
+def test_a_server_that_asks_who_somebody_is_refuses_by_it(
+    own_url: str, found: Found[dict[str, Any]]
+) -> None:
+    """Where the server knows privileges of single collections, and whom it talks to."""
+    found.command(
+        "createRole",
+        "reader",
+        privileges=[{"resource": {"db": found.name, "collection": "orders"}, "actions": ["find"]}],
+        roles=[],
+    )
+    found.command("createUser", "reader", pwd="hunter2", roles=["reader"])
+    password = own_url.partition("@")[0].rpartition(":")[2]
+    as_reader = own_url.replace(f"owner:{password}", "reader:hunter2")
+    make_role(found)
+    found.command("createUser", "service", pwd="hunter2", roles=["serving"])
+    with (
+        MongoClient[dict[str, Any]](as_reader) as reader,
+        MongoClient[dict[str, Any]](as_reader.replace("reader:", "service:")) as service,
+    ):
+        events = service.get_default_database()["audit_events"]
+        try:
+            reader.get_default_database()["orders"].delete_many({})
+        except OperationFailure:
+            for refused in (
+                lambda: events.update_many({}, {"$set": {"actor": ""}}),
+                lambda: events.delete_many({}),
+                events.drop,
+            ):
+                with pytest.raises(OperationFailure, match="not authorized"):
+                    refused()
+        assert events.count_documents({}) == 0
