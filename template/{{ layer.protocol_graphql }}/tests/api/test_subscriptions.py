@@ -138,13 +138,6 @@ def test_somebody_elses_order_is_not_watched(sockets: Service, client: httpx2.Cl
         assert code(socket.receive()) == "NOT_FOUND"
 
 
-def test_who_may_not_read_may_not_watch(sockets: Service) -> None:
-    with socket_of(sockets) as socket:
-        socket.initialise(sign_in(sockets, scope="orders:write"))
-        socket.subscribe("one", CHANGES, id=str(uuid4()))
-        assert code(socket.receive()) == "FORBIDDEN"
-
-
 def test_a_ping_is_answered(socket: Socket) -> None:
     socket.send(type="ping", payload={"n": 1})
     assert socket.receive() == {"type": "pong", "payload": {"n": 1}}

@@ -22,8 +22,13 @@ ORDERS = path("/orders")
 
 
 @pytest.fixture(scope="module")
-def narrow_client(narrow_service: Service) -> Iterator[httpx2.Client]:
-    with narrow_service.client(headers=sign_in(narrow_service)) as client:
+def credentials(narrow_service: Service) -> dict[str, str]:
+    return sign_in(narrow_service)
+
+
+@pytest.fixture(scope="module")
+def narrow_client(narrow_service: Service, credentials: dict[str, str]) -> Iterator[httpx2.Client]:
+    with narrow_service.client(headers=credentials) as client:
         yield client
 
 
@@ -68,10 +73,9 @@ def test_a_body_over_the_limit_is_refused(narrow_client: httpx2.Client, chunked:
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(
-    narrow_service: Service, narrow_client: httpx2.Client
+    narrow_service: Service, credentials: dict[str, str]
 ) -> None:
-    token = narrow_client.headers["Authorization"]
-    announced = {"Authorization": token, "Content-Length": "10001", "Expect": "100-continue"}
+    announced = {**credentials, "Content-Length": "10001", "Expect": "100-continue"}
     with unfinished_post(narrow_service, announced) as connection:
         assert answer(connection) == (413, "PAYLOAD_TOO_LARGE")
 
@@ -103,32 +107,29 @@ def test_a_body_that_follows_an_offer_to_upgrade_is_read(narrow_service: Service
 
 @pytest.mark.parametrize("rest", [b"0\r\nX: %s", b"1;%s"], ids=["trailers", "extensions"])
 def test_what_surrounds_the_chunks_of_a_body_is_bounded(
-    narrow_service: Service, narrow_client: httpx2.Client, rest: bytes
+    narrow_service: Service, credentials: dict[str, str], rest: bytes
 ) -> None:
-    token = narrow_client.headers["Authorization"]
-    chunked = {"Authorization": token, "Content-Length": "", "Transfer-Encoding": "chunked"}
+    chunked = {**credentials, "Content-Length": "", "Transfer-Encoding": "chunked"}
     with unfinished_post(narrow_service, chunked) as connection:
         connection.sendall(rest % (b"x" * 200_000))
         assert answer(connection) == (400, "MALFORMED_REQUEST")
 
 
 def test_a_request_over_its_time_is_cancelled(
-    narrow_service: Service, narrow_client: httpx2.Client
+    narrow_service: Service, credentials: dict[str, str]
 ) -> None:
     began = time.monotonic()
-    token = {"Authorization": narrow_client.headers["Authorization"]}
-    with unfinished_post(narrow_service, token) as connection:
+    with unfinished_post(narrow_service, credentials) as connection:
         assert answer(connection) == (503, "DEADLINE_EXCEEDED")
     assert 0.9 < time.monotonic() - began < 1.5
 
 
 def test_requests_over_the_limit_are_refused_but_health_answers(
-    narrow_service: Service, narrow_client: httpx2.Client
+    narrow_service: Service, narrow_client: httpx2.Client, credentials: dict[str, str]
 ) -> None:
-    token = {"Authorization": narrow_client.headers["Authorization"]}
     with (
-        unfinished_post(narrow_service, token) as one,
-        unfinished_post(narrow_service, token) as two,
+        unfinished_post(narrow_service, credentials) as one,
+        unfinished_post(narrow_service, credentials) as two,
         narrow_service.client() as client,
     ):
         time.sleep(0.1)

@@ -1,9 +1,12 @@
 """The page that explores the schema, where it is switched on."""
 
+import json
+
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from app.auth.openapi import SECURITY_SCHEMES
 from app.http.routing import NamedRoute
 from app.project import TITLE
 
@@ -27,6 +30,9 @@ _STYLE = (
     "graphiql@3.8.3/graphiql.min.css",
     "sha384-Mq3vbRBY71jfjQAt/DcjxUIYY33ksal4cgdRt9U/hNPvHBCaT2JfJ/PTRiPKf0aM",
 )
+_HEADERS = {
+    scheme["name"]: "…" for scheme in SECURITY_SCHEMES.values() if scheme.get("in") == "header"
+} or {"Authorization": "Bearer …"}
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -45,7 +51,7 @@ const fetcher = GraphiQL.createFetcher({{
 }});
 const page = React.createElement(GraphiQL, {{
   fetcher,
-  defaultHeaders: '{{"Authorization": "Bearer …"}}',
+  defaultHeaders: '{headers}',
   defaultEditorToolsVisibility: "headers",
 }});
 ReactDOM.createRoot(document.getElementById("graphiql")).render(page);
@@ -63,7 +69,8 @@ def _page() -> str:
         f'<script crossorigin src="{source}{name}" integrity="{digest}"></script>'
         for name, digest in _SCRIPTS.items()
     ]
-    return _PAGE.format(title=TITLE, links="\n".join(links))
+    headers = json.dumps(_HEADERS, ensure_ascii=False)
+    return _PAGE.format(title=TITLE, links="\n".join(links), headers=headers)
 
 
 def install(app: FastAPI) -> None:

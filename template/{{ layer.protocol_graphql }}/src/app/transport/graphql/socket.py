@@ -30,7 +30,8 @@ from app.transport.graphql.requests import parse_request
 log = structlog.get_logger()
 
 PROTOCOL = "graphql-transport-ws"
-_CREDENTIALS = ("authorization", "x-api-key")
+# Pages cannot add headers to a handshake: what would be one may stand in the first message.
+_CREDENTIALS = ("authorization", "cookie", "x-api-key", "x-csrf-token")
 _LONGEST_ID = 128
 _MOST_FAILED_CHECKS = 3
 
@@ -107,13 +108,14 @@ class GraphQLSocket:
         try:
             self._caller = await self._authenticate()
         except AppError as error:
-            code = 4403 if error.code.value.http_status == 401 else 1013
+            code = 4403 if error.code.value.http_status < 500 else 1013
             raise CloseError(code, error.code.name) from None
         self._connection.principal = self._caller
         await self._send({"type": "connection_ack"})
 
     async def _authenticate(self) -> Principal:
-        request = AuthRequest("GET", self._headers, self._websocket.url.query)
+        # What comes by the socket may change something, as what is posted.
+        request = AuthRequest("POST", self._headers, self._websocket.url.query)
         caller = await self._service.auth.authenticator.authenticate(request)
         if caller is None:
             raise AppError(ErrorCode.UNAUTHENTICATED)
@@ -128,7 +130,7 @@ class GraphQLSocket:
                 self._caller = await self._authenticate()
                 failures = 0
             except AppError as error:
-                if error.code.value.http_status == 401:
+                if error.code.value.http_status < 500:
                     raise CloseError(4403, error.code.name) from None
                 failures += 1
                 if failures >= _MOST_FAILED_CHECKS:

@@ -1,0 +1,109 @@
+"""Operations of sessions, by HTTP and by sockets, to which browsers add but the cookie."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.accounts import log_in, new_email, register
+from tests.support.graphql import codes
+from tests.support.service import Service, running_service
+from tests.support.sockets import Socket, socket_of
+
+Connect = Callable[[str], AbstractContextManager[Socket]]
+APP = "https://app.example.com"
+ME = "{ me { email } }"
+SETTINGS = {
+    "CORS_ORIGINS": APP,
+    "CORS_ALLOW_CREDENTIALS": "true",
+    "GRAPHQL_RECHECK_SECONDS": "0.3",
+}
+
+
+@pytest.fixture(scope="module")
+def sockets(environment: dict[str, str], scratch: Path) -> Iterator[Service]:
+    with running_service(environment, scratch, changes=SETTINGS) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def email(service: Service) -> str:
+    address = new_email()
+    register(service, address)
+    return address
+
+
+@pytest.fixture
+def session(service: Service, email: str) -> dict[str, str]:
+    return log_in(service, email)
+
+
+@pytest.fixture
+def connect(sockets: Service, session: dict[str, str]) -> Connect:
+    """A socket as a browser opens it: with the cookie, and the origin of its page."""
+    cookie = {"Cookie": session["Cookie"]}
+    return lambda origin: socket_of(sockets, origin=origin, additional_headers=cookie)
+
+
+def test_what_is_posted_needs_the_token_and_what_is_got_does_not(
+    anonymous: httpx2.Client, session: dict[str, str]
+) -> None:
+    cookie = {"Cookie": session["Cookie"]}
+    refused = anonymous.post("/graphql", json={"query": ME}, headers=cookie)
+    assert (refused.status_code, codes(refused)) == (403, ["CSRF_FAILED"])
+    assert anonymous.post("/graphql", json={"query": ME}, headers=session).json()["data"]["me"]
+    got = anonymous.get("/graphql", params={"query": ME}, headers=cookie)
+    assert got.json()["data"]["me"]
+
+
+def test_no_page_of_others_may_post_even_with_the_token(
+    anonymous: httpx2.Client, session: dict[str, str]
+) -> None:
+    evil = {**session, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    refused = anonymous.post("/graphql", json={"query": ME}, headers=evil)
+    assert (refused.status_code, codes(refused)) == (403, ["CSRF_FAILED"])
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own origin", "listed origin"])
+def test_a_socket_takes_the_cookie_of_its_handshake_and_the_token_of_its_first_message(
+    sockets: Service, connect: Connect, session: dict[str, str], email: str, own: bool
+) -> None:
+    with connect(sockets.url if own else APP) as socket:
+        socket.initialise({"X-CSRF-Token": session["X-CSRF-Token"]})
+        socket.subscribe("1", ME)
+        assert socket.receive()["payload"] == {"data": {"me": {"email": email}}}
+
+
+@pytest.mark.parametrize("payload", [{}, {"X-CSRF-Token": "x"}, {"X-CSRF-Token": 1}])
+def test_a_socket_without_the_token_is_closed(
+    sockets: Service, connect: Connect, payload: dict[str, str]
+) -> None:
+    with connect(sockets.url) as socket:
+        socket.send(type="connection_init", payload=payload)
+        assert socket.closed_with() == (4403, "CSRF_FAILED")
+
+
+def test_a_token_without_the_cookie_is_nothing(sockets: Service, session: dict[str, str]) -> None:
+    with socket_of(sockets) as socket:
+        socket.send(type="connection_init", payload={"X-CSRF-Token": session["X-CSRF-Token"]})
+        assert socket.closed_with() == (4403, "UNAUTHENTICATED")
+
+
+def test_a_socket_ends_with_its_session(
+    sockets: Service, connect: Connect, anonymous: httpx2.Client, session: dict[str, str]
+) -> None:
+    with connect(sockets.url) as socket:
+        socket.initialise({"X-CSRF-Token": session["X-CSRF-Token"]})
+        anonymous.delete("/v1/sessions/current", headers=session).raise_for_status()
+        assert socket.closed_with() == (4403, "UNAUTHENTICATED")
+
+
+def test_a_listed_origin_that_may_send_no_cookies_has_no_session(
+    start_service: Callable[..., Service], session: dict[str, str]
+) -> None:
+    service = start_service(CORS_ORIGINS=APP)
+    with socket_of(service, origin=APP, additional_headers=session) as socket:
+        socket.send(type="connection_init")
+        assert socket.closed_with() == (4403, "CSRF_FAILED")
