@@ -26,7 +26,7 @@ def offered(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> lis
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     service = build_service(Settings.load())
-    return offers(service, OrderWatch(service.database, service.orders, 1))
+    return offers(service, OrderWatch(service.database, service.orders, 1, 1))
 
 
 def test_every_method_of_the_contract_is_offered_with_a_decision(offered: list[Offer]) -> None:
