@@ -44,9 +44,7 @@ class Auth:
         self._database = database
         self._rate_limiter = rate_limiter
         self._tokens = AccessTokens(settings)
-        self._passwords = Passwords(
-            settings.password_hash_concurrency, settings.password_hash_queue
-        )
+        self._passwords = Passwords(settings)
         self._revocations = Revocations(database, cache, self._tokens.lifetime)
         self.authenticator: Authenticator = TokenAuthenticator(self._tokens, self._revocations)
         self.accounts = Accounts(

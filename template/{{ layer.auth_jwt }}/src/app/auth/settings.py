@@ -24,8 +24,9 @@ class AuthSettings(SettingsGroup):
 
     `jwt_signing_keys` holds one or more EC P-256 keys, as PEM or as a JWKS: the first signs, all
     verify. `jwt_refresh_token_seconds` is how long a session may rest between two refreshes,
-    `jwt_session_seconds` how long it may last. Of the passwords at most
-    `password_hash_concurrency` are hashed at once, each in 19 MiB, and `password_hash_queue` wait.
+    `jwt_session_seconds` how long it may last. `password_hash_memory_kib` and
+    `password_hash_time_cost` are argon2id's m and t; logins renew hashes made with less. At most
+    `password_hash_concurrency` are made at once, and `password_hash_queue` wait.
     """
 
     jwt_signing_keys: Annotated[SecretStr, AfterValidator(_usable)] | None = None
@@ -34,6 +35,8 @@ class AuthSettings(SettingsGroup):
     jwt_access_token_seconds: Annotated[Seconds, Field(le=3600)] = 15 * 60
     jwt_refresh_token_seconds: Seconds = 14 * 24 * 3600
     jwt_session_seconds: Seconds = 90 * 24 * 3600
+    password_hash_memory_kib: Annotated[int, Field(ge=8, le=1024 * 1024)] = 19 * 1024
+    password_hash_time_cost: Annotated[int, Field(ge=1, le=100)] = 2
     password_hash_concurrency: Annotated[int, Field(ge=1)] = 2
     password_hash_queue: Annotated[int, Field(ge=0)] = 50
 
@@ -44,3 +47,8 @@ class AuthSettings(SettingsGroup):
             yield "JWT_ISSUER: is required in production"
         if self.jwt_audience == DEVELOPMENT_AUDIENCE:
             yield "JWT_AUDIENCE: is required in production"
+        # The least that OWASP's Password Storage Cheat Sheet offers: 7 MiB, and 5 passes over it.
+        if self.password_hash_memory_kib < 7 * 1024:
+            yield "PASSWORD_HASH_MEMORY_KIB: must be at least 7168 in production"
+        elif self.password_hash_memory_kib * self.password_hash_time_cost < 35 * 1024:
+            yield "PASSWORD_HASH_TIME_COST: is too low for so little memory"
