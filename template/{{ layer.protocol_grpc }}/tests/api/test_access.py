@@ -1,18 +1,21 @@
 """Who may call what, and in which order a call is refused."""
 
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 
-from app.auth.access import PUBLIC, access_to
+from app.auth.access import PUBLIC, access_to, public
 from app.bootstrap import build_service
 from app.features.orders.watch import OrderWatch
 from app.proto.audit.v1 import audit_pb2
 from app.proto.orders.v1 import orders_pb2
 from app.settings import Settings
 from app.transport.offers import Offer
-from app.transport.services import CONTRACT, offers
+from app.transport.services import CONTRACT, check_offer, offers
 from tests.support.accounts import sign_in
 from tests.support.calls import Client, calling, refusal
 from tests.support.orders import new_order
@@ -51,6 +54,16 @@ def test_a_method_without_a_decision_is_no_method() -> None:
 
     with pytest.raises(LookupError, match="forgotten"):
         access_to(forgotten)
+
+
+def test_a_method_that_takes_a_stream_is_no_method() -> None:
+    class Talks:
+        @public
+        async def ServerReflectionInfo(self) -> None: ...
+
+    contract: Any = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+    with pytest.raises(LookupError, match="ServerReflectionInfo: must take one message"):
+        check_offer(Offer(contract, add_ServerReflectionServicer_to_server, Talks()))
 
 
 @pytest.mark.parametrize("offer_index", range(len(CONTRACT)))
