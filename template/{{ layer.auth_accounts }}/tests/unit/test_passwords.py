@@ -9,6 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.auth.common_passwords import is_common
+from app.auth.password_settings import PasswordSettings
 from app.auth.passwords import Passwords, check_new_password
 from app.errors import AppError, ErrorCode
 
@@ -17,7 +18,7 @@ EMAIL = "ada.lovelace@example.com"
 
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
-    made = Passwords(concurrency=2, queue=50)
+    made = Passwords(PasswordSettings())
     yield made
     made.close()
 
@@ -122,6 +123,20 @@ async def test_a_hash_of_weaker_parameters_is_outdated(passwords: Passwords) -> 
     assert await passwords.verify(stored, "plum otter cabin 47") == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("memory", "passes", "faults"),
+    [
+        (19456, 2, []),
+        (7168, 5, []),
+        (7167, 10, ["PASSWORD_HASH_MEMORY_KIB: must be at least 7168 in production"]),
+        (19456, 1, ["PASSWORD_HASH_TIME_COST: is too low for so little memory"]),
+    ],
+)
+def test_production_refuses_weak_hashes(memory: int, passes: int, faults: list[str]) -> None:
+    settings = PasswordSettings(password_hash_memory_kib=memory, password_hash_time_cost=passes)
+    assert [it for it in settings.production_faults() if it.startswith("PASSWORD")] == faults
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("stored", [None, "", "not a hash", "$argon2id$v=19$m=19456,t=2,p=1$x$y"])
 async def test_nothing_matches_a_missing_or_broken_hash(
@@ -145,7 +160,7 @@ async def test_an_unknown_account_takes_as_long_as_a_known_one(passwords: Passwo
 
 @pytest.mark.anyio
 async def test_more_than_may_wait_are_refused_at_once() -> None:
-    passwords = Passwords(concurrency=1, queue=2)
+    passwords = Passwords(PasswordSettings(password_hash_concurrency=1, password_hash_queue=2))
     try:
         start = time.perf_counter()
         results = await asyncio.gather(

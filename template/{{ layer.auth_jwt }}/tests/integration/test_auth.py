@@ -14,6 +14,7 @@ from app.auth.authentication import AuthRequest
 from app.auth.principal import Principal, Role
 from app.auth.refresh_tokens import RefreshToken, TokenFamily, TokenPair
 from app.auth.service import Auth
+from app.auth.settings import AuthSettings
 from app.auth.store import TokenFamilies
 from app.auth.users import Users
 from app.bootstrap import build_service
@@ -118,7 +119,7 @@ async def test_of_registrations_at_the_same_moment_one_counts(start: Start) -> N
 
 async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Database) -> None:
     email = await registered(auth)
-    weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     async with database.unit_of_work() as work:
         user = await Users(work).with_email(email)
         assert user is not None
@@ -127,7 +128,9 @@ async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Databa
     async with database.unit_of_work(read_only=True) as work:
         renewed = await Users(work).get(user.id)
     assert renewed is not None
-    assert "$m=19456,t=2,p=1$" in renewed.password_hash
+    settings = AuthSettings.load()
+    memory, passes = settings.password_hash_memory_kib, settings.password_hash_time_cost
+    assert f"$m={memory},t={passes},p=1$" in renewed.password_hash
     await auth.log_in(email, PASSWORD)
 
 

@@ -10,8 +10,12 @@ from app.cli import cli
 from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service
 
-# What production asks for beside the keys, and what no provider of development sets.
-PRODUCTION_SETTINGS = {"JWT_ISSUER": "https://api.example.com", "JWT_AUDIENCE": "api"}
+# What production asks for beside the keys, and what no provider of development sets well enough.
+PRODUCTION_SETTINGS = {
+    "JWT_ISSUER": "https://api.example.com",
+    "JWT_AUDIENCE": "api",
+    "PASSWORD_HASH_MEMORY_KIB": "19456",
+}
 # Credentials can be narrowed by scopes.
 SCOPED = True
 PASSWORD = "violet-otter-cabin-4821"

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 
 DRAFT = OrderDraft("reference", "EUR", (OrderLine("TEA-001", 1, Decimal("4.50")),))
 MOST = 4
+MOST_EACH = 3
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ async def service(
 
 @pytest.fixture
 async def watch(service: Service) -> AsyncIterator[OrderWatch]:
-    watch = OrderWatch(service.database, service.orders, MOST)
+    watch = OrderWatch(service.database, service.orders, MOST, MOST_EACH)
     async with watch.running():
         yield watch
 
@@ -167,7 +168,7 @@ async def test_nothing_older_follows_what_was_told_first(service: Service) -> No
             await placed_in_between.wait()
             return await service.orders.get(principal, order_id)
 
-    watch = OrderWatch(service.database, LateOrders(), MOST)
+    watch = OrderWatch(service.database, LateOrders(), MOST, MOST_EACH)
     async with watch.running():
         other = await watching(watch, someone())
         order = await create(service, caller)
@@ -192,6 +193,16 @@ async def test_more_than_the_limit_are_refused_until_one_leaves(
     accepted = await watching(watch, caller)
     order = await create(service, caller)
     assert await accepted.until(1) == [order]
+
+
+async def test_one_principal_does_not_take_all_watches(watch: OrderWatch) -> None:
+    caller = someone()
+    begun = [await watching(watch, caller) for _ in range(MOST_EACH)]
+    refused = await watching(watch, caller)
+    assert await refused.ends_with() is ErrorCode.OVERLOADED
+    other = await watching(watch, someone())
+    for each in (*begun, other):
+        await each.cancel()
 
 
 async def test_a_stop_ends_every_watch_and_lets_no_other_begin(watch: OrderWatch) -> None:

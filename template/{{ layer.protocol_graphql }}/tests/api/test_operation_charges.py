@@ -12,14 +12,14 @@ from tests.support.service import Service, running_service
 from tests.support.sockets import socket_of
 
 CHEAP = "{ me { id } }"
-# 1 for the connection, and 2 for each of the orders with its edge.
+# 1 for the connection, and 3 for each of the orders: its edge, itself and its id.
 DEAR = "{ orders(first: 100) { edges { node { id } } } }"
 
 
 @pytest.fixture(scope="module")
 def strict(environment: dict[str, str], scratch: Path) -> Iterator[Service]:
-    """A service that gives each principal twenty requests, one of which pays for a cost of 50."""
-    changes = {"RATE_LIMIT_PRINCIPAL": "20/hour", "GRAPHQL_COST_PER_REQUEST": "50"}
+    """A service that gives each principal twenty requests, one of which pays for a cost of 70."""
+    changes = {"RATE_LIMIT_PRINCIPAL": "20/hour", "GRAPHQL_COST_PER_REQUEST": "70"}
     with running_service(environment, scratch, changes=changes) as service:
         yield service
 
@@ -88,6 +88,17 @@ def test_nothing_is_read_of_an_operation_that_nobody_pays_for(strict: Service) -
             send(client, CHEAP)
         socket.subscribe("1", "{ nonsense }")
         assert socket.receive()["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+def test_a_long_document_is_paid_for_when_it_is_new(strict: Service) -> None:
+    # Seven tokens each.
+    text = " ".join(f"query Q{number} {{ me {{ id }} }}" for number in range(50))
+    with strict.client(headers=sign_in(strict)) as client:
+        for name, rest in (("Q0", 16), ("Q1", 15)):
+            body = {"query": text, "operationName": name}
+            assert left(client.post("/graphql", json=body)) == rest
+    with strict.client(headers=sign_in(strict)) as client:
+        assert left(send(client, text.replace("id", "nonsense"))) == 16
 
 
 def test_a_document_that_is_refused_costs_one_request(strict: Service) -> None:

@@ -15,7 +15,7 @@ LIMITS = {
     "GRAPHQL_MAX_DEPTH": "5",
     "GRAPHQL_MAX_ALIASES": "3",
     "GRAPHQL_MAX_TOKENS": "100",
-    "GRAPHQL_MAX_COST": "100",
+    "GRAPHQL_MAX_COST": "1000",
     "GRAPHQL_MAX_BATCH": "2",
     "GRAPHQL_MAX_PAGE": "20",
 }
@@ -63,7 +63,7 @@ def client(limited: Service) -> Iterator[httpx2.Client]:
         (
             "{ orders(first: 10) { nodes { lines { sku } } } }",
             "cost",
-            "is 111, and must be at most 100",
+            "is 2011, and must be at most 1000",
         ),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_null_for_what_is_required_is_the_fault_of_the_caller(
 
 
 def test_a_batch_is_limited_in_number_and_in_cost(client: httpx2.Client) -> None:
-    page = {"query": "{ orders(first: 10) { nodes { lines { sku } } } }".replace("10", "8")}
+    page = {"query": "{ orders(first: 4) { nodes { lines { sku } } } }"}
     response = client.post("/graphql", json=[{"query": "{ __typename }"}] * 3)
     assert response.status_code == 400
     assert fields(response) == ["batch"]
@@ -231,10 +231,77 @@ def test_a_document_made_to_exhaust_the_service_is_refused_or_answered_at_once(
     assert set(codes(response)) <= {"VALIDATION_ERROR", "MALFORMED_REQUEST"}
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ %s }" % ("me { id } " * 200),
+        "{ orders { nodes { %s } } }" % ("lines { sku } " * 200),
+        "{ %s }" % ("orders { nodes { id } nodes { id } } " * 80),
+        "{ ...A ...B } "
+        + " ".join(f"fragment {name} on Query {{ {'me { id } ' * 100}}}" for name in "AB"),
+        "{ me { %s } }" % ("x: id x: email " * 150),
+    ],
+    ids=["fields", "below", "both", "fragments", "conflicts"],
+)
+def test_a_document_that_repeats_itself_is_not_compared_to_the_end(
+    member: httpx2.Client, query: str
+) -> None:
+    response = send(member, query, {"Accept": GRAPHQL})
+    assert response.status_code == 400
+    assert fields(response) == ["repetition"]
+    assert "names the same fields too often" in errors(response)[0]["message"]
+
+
+def test_the_fragments_of_a_page_may_name_the_same_fields(member: httpx2.Client) -> None:
+    spreads = " ".join(f"...Part{n}" for n in range(12))
+    fragments = " ".join(
+        f"fragment Part{n} on Order {{ __typename id status total owner {{ id email }} }}"
+        for n in range(12)
+    )
+    query = f"{{ orders(first: 1) {{ nodes {{ {spreads} }} }} }} {fragments}"
+    assert codes(send(member, query)) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ a: __schema { types { name } } }",
+        "{ __schema { a: types { name } } }",
+        "{ __schema { types { ...A } } } fragment A on __Type { a: name }",
+    ],
+)
+def test_introspection_takes_no_aliases(member: httpx2.Client, query: str) -> None:
+    response = send(member, query, {"Accept": GRAPHQL})
+    assert response.status_code == 400
+    assert errors(response)[0]["message"] == "Introspection takes no aliases"
+
+
 def test_refusals_are_measured(limited: Service, client: httpx2.Client) -> None:
     send(client, "{ orders(first: 99) { nodes { id } } }")
     text = client.get("/metrics").text
     assert 'graphql_refused_total{limit="first"}' in text
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("{ nonsense }", "VALIDATION_ERROR"),
+        ("", "MALFORMED_REQUEST"),
+    ],
+)
+@pytest.mark.parametrize("batch", [False, True])
+def test_operations_refused_are_counted_by_code(
+    client: httpx2.Client, query: str, code: str, batch: bool
+) -> None:
+    def count() -> float:
+        begin = f'graphql_operations_refused_total{{code="{code}"}} '
+        lines = client.get("/metrics").text.splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(begin)), 0)
+
+    before = count()
+    body = {"query": query}
+    assert client.post("/graphql", json=[body] if batch else body).status_code == 200
+    assert count() == before + 1
 
 
 @pytest.mark.parametrize("query", ["{ orders { nodes { id } } }", "{ me { id } }"])

@@ -21,7 +21,7 @@ def test_an_operation_is_one_line_at_info(service: Service, member: httpx2.Clien
     assert event["operation"] == "several"
     assert event["operation_name"] == "Mine"
     assert event["code"] == "VALIDATION_ERROR"
-    assert event["cost"] == 2
+    assert event["cost"] == 4
     assert event["duration_ms"] > 0
     assert event["principal"]
 

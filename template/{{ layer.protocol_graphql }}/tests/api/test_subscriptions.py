@@ -25,6 +25,7 @@ SETTINGS = {
     "GRAPHQL_MAX_OPERATIONS_PER_SOCKET": "3",
     "GRAPHQL_MAX_SUBSCRIPTIONS": "4",
     "GRAPHQL_MAX_SOCKETS": "6",
+    "GRAPHQL_MAX_SOCKETS_PER_PRINCIPAL": "3",
     "LOG_LEVEL": "debug",
 }
 
@@ -263,6 +264,25 @@ def test_sockets_are_bounded_in_all(sockets: Service, client: httpx2.Client) -> 
         for each in held:
             each.__exit__(None, None, None)
     assert len(opened) == 6
+
+
+def test_one_principal_does_not_take_all_sockets(
+    sockets: Service, client: httpx2.Client, headers: dict[str, str]
+) -> None:
+    await_measure(client, "graphql_sockets", 0)
+    with socket_of(sockets) as one, socket_of(sockets) as two:
+        for socket in (one, two):
+            socket.initialise(headers)
+        with socket_of(sockets) as three:
+            three.initialise(headers)
+            with socket_of(sockets) as four:
+                four.send(type="connection_init", payload=headers)
+                assert four.closed_with() == (1013, "Too many connections of one principal")
+            with socket_of(sockets) as other:
+                other.initialise(sign_in(sockets))
+        await_measure(client, "graphql_sockets", 2)
+        with socket_of(sockets) as again:
+            again.initialise(headers)
 
 
 @pytest.mark.parametrize(

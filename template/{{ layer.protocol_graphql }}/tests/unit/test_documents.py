@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.transport.graphql.documents import Documents
+from app.transport.graphql.documents import Documents, Operation
 from app.transport.graphql.errors import RefusedError
 from app.transport.schema import SCHEMA, executable
 
@@ -12,18 +12,27 @@ def documents() -> Documents:
     return Documents(executable(SCHEMA), 1000, introspection=False)
 
 
+def found(documents: Documents, text: str, name: str | None = None) -> Operation:
+    """The operation of a document, validated unless it was before."""
+    document = documents.kept(text)
+    if document is None:
+        document = documents.parse(text)
+        documents.validate(text, document)
+    return documents.operation(text, document, name)
+
+
 def test_a_document_is_parsed_once(documents: Documents) -> None:
     text = "query A { me { id } } query B { me { email } }"
-    one, two = documents.operation(text, "A"), documents.operation(text, "B")
+    one, two = found(documents, text, "A"), found(documents, text, "B")
     assert one.document is two.document
     assert (one.label, two.label) == ("me", "me")
 
 
 def test_documents_are_kept_within_bounds(documents: Documents) -> None:
-    first = documents.operation("{ me { id } }", None)
+    first = found(documents, "{ me { id } }")
     for number in range(100):
-        documents.operation(f"{{ me {{ id }} }} # {number} {'x' * 5000}", None)
-    assert documents.operation("{ me { id } }", None).document is not first.document
+        found(documents, f"{{ me {{ id }} }} # {number} {'x' * 5000}")
+    assert found(documents, "{ me { id } }").document is not first.document
     assert sum(map(len, documents._valid)) <= 200_000
 
 
@@ -39,10 +48,10 @@ def test_documents_are_kept_within_bounds(documents: Documents) -> None:
 def test_an_operation_is_labelled_by_its_root_fields(
     documents: Documents, text: str, label: str
 ) -> None:
-    assert documents.operation(text, None).label == label
+    assert found(documents, text).label == label
 
 
 def test_a_document_that_is_not_valid_is_refused_each_time(documents: Documents) -> None:
     for _ in range(2):
         with pytest.raises(RefusedError):
-            documents.operation("{ nonsense }", None)
+            found(documents, "{ nonsense }")

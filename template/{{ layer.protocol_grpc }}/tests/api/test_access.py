@@ -8,8 +8,10 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 
-from app.auth.access import PUBLIC, access_to
+from app.auth.access import PUBLIC, access_to, public
 from app.auth.principal import Permission
 from app.bootstrap import build_service
 from app.features.orders.watch import OrderWatch
@@ -17,7 +19,7 @@ from app.proto.audit.v1 import audit_pb2
 from app.proto.orders.v1 import orders_pb2
 from app.settings import Settings
 from app.transport.offers import Offer
-from app.transport.services import CONTRACT, offers
+from app.transport.services import CONTRACT, check_offer, offers
 from tests.support.accounts import account, credentials, sign_in
 from tests.support.authorization import Case, cases
 from tests.support.calls import Client, Refusal, calling, refusal
@@ -33,7 +35,7 @@ def offered(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> lis
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     service = build_service(Settings.load())
-    return offers(service, OrderWatch(service.database, service.orders, 1))
+    return offers(service, OrderWatch(service.database, service.orders, 1, 1))
 
 
 def test_every_method_of_the_contract_is_offered_with_a_decision(offered: list[Offer]) -> None:
@@ -58,6 +60,16 @@ def test_a_method_without_a_decision_is_no_method() -> None:
 
     with pytest.raises(LookupError, match="forgotten"):
         access_to(forgotten)
+
+
+def test_a_method_that_takes_a_stream_is_no_method() -> None:
+    class Talks:
+        @public
+        async def ServerReflectionInfo(self) -> None: ...
+
+    contract: Any = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+    with pytest.raises(LookupError, match="ServerReflectionInfo: must take one message"):
+        check_offer(Offer(contract, add_ServerReflectionServicer_to_server, Talks()))
 
 
 @pytest.mark.parametrize("offer_index", range(len(CONTRACT)))

@@ -55,6 +55,17 @@ def test_the_contract_can_be_asked_for_outside_of_production(
         assert refusal(method, b"").status is grpc.StatusCode.UNIMPLEMENTED
 
 
+def test_undecodable_questions_about_the_contract_are_refused_like_calls(
+    anonymous: Client,
+) -> None:
+    method = anonymous.raw("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+    refused = refusal(method, b"\xff")
+    assert refused.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.code == "MALFORMED_REQUEST"
+    assert refused.message == "The message is not a grpc.reflection.v1alpha.ServerReflectionRequest"
+    assert refused.request_id
+
+
 def test_a_stopping_server_says_so_finishes_what_it_has_and_ends_well(
     start_service: Callable[..., Service],
 ) -> None:

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -73,18 +74,27 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
+@dataclass(frozen=True)
+class Hold:
+    """Whoever calls about orders that this request has placed waits until the event is set."""
+
+    request_id: str
+    released: threading.Event
+
+
 @pytest.fixture
-def released(receiver: Receiver) -> Iterator[threading.Event]:
-    """Until the event is set, the receiver keeps its callers waiting."""
-    event = threading.Event()
+def hold(receiver: Receiver) -> Iterator[Hold]:
+    hold = Hold(f"held-{uuid4().hex}", threading.Event())
 
     def answer(call: Call) -> Reply:
-        event.wait(20)
+        # What another test has left in the queue must not keep the workers busy.
+        if call.headers["x-request-id"] == hold.request_id:
+            hold.released.wait(20)
         return Reply()
 
     receiver.answer = answer
-    yield event
-    event.set()
+    yield hold
+    hold.released.set()
 
 
 def webhooks_to(receiver: Receiver) -> dict[str, str]:
@@ -125,13 +135,13 @@ def test_a_placed_order_is_confirmed_by_webhook(
 
 
 def test_a_worker_drains_and_a_second_signal_ends_it_at_once(
-    shop: Shop, start_worker: StartWorker, receiver: Receiver, released: threading.Event
+    shop: Shop, start_worker: StartWorker, receiver: Receiver, hold: Hold
 ) -> None:
     with ThreadPoolExecutor() as threads:
         starting = [threads.submit(start_worker, **webhooks_to(receiver)) for _ in range(2)]
     drained, impatient = (started.result() for started in starting)
     for _ in range(15):
-        shop.place_order()
+        shop.place_order(hold.request_id)
     eventually(lambda: calls_in_progress(drained) > 0 and calls_in_progress(impatient) > 0)
     for worker in (drained, impatient):
         worker.send_signal(signal.SIGTERM)
@@ -141,7 +151,7 @@ def test_a_worker_drains_and_a_second_signal_ends_it_at_once(
     impatient.send_signal(signal.SIGTERM)
     assert impatient.process.wait(2) == 128 + signal.SIGTERM
     begun = calls_in_progress(drained)
-    released.set()
+    hold.released.set()
     assert drained.process.wait(10) == 0
     assert len(drained.logs(event="message handled")) >= begun > 0
 
@@ -154,14 +164,14 @@ def calls_in_progress(worker: Service) -> float:
 
 
 def test_the_messages_of_a_killed_worker_are_taken_over(
-    shop: Shop, start_worker: StartWorker, receiver: Receiver, released: threading.Event
+    shop: Shop, start_worker: StartWorker, receiver: Receiver, hold: Hold
 ) -> None:
     settings = {**webhooks_to(receiver), "QUEUE_LEASE_SECONDS": "1"}
     killed = start_worker(**settings)
-    order_id = shop.place_order()
+    order_id = shop.place_order(hold.request_id)
     eventually(lambda: calls_about(order_id, receiver))
     killed.kill()
-    released.set()
+    hold.released.set()
     start_worker(**settings)
     eventually(lambda: shop.is_confirmed(order_id))
     calls = calls_about(order_id, receiver)

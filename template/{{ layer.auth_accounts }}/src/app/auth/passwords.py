@@ -1,4 +1,4 @@
-"""Passwords: which are accepted, and how they are hashed (argon2id, OWASP's parameters)."""
+"""Passwords: which are accepted, and how they are hashed (argon2id)."""
 
 import asyncio
 import base64
@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.auth.common_passwords import is_common
+from app.auth.password_settings import PasswordSettings
 from app.errors import AppError, ErrorCode, FieldFault
 
 MIN_LENGTH = 12
@@ -41,10 +42,15 @@ def check_new_password(password: str, email: str, field: str = "password") -> No
 class Passwords:
     """Hashes and verifies in threads; where too many wait, raises `AppError(OVERLOADED)`."""
 
-    def __init__(self, concurrency: int, queue: int, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="password")
-        self._limit = concurrency + queue
+    def __init__(self, settings: PasswordSettings) -> None:
+        self._hasher = PasswordHasher(
+            time_cost=settings.password_hash_time_cost,
+            memory_cost=settings.password_hash_memory_kib,
+            parallelism=1,
+        )
+        threads = settings.password_hash_concurrency
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._limit = threads + settings.password_hash_queue
         self._pending = 0
         self._unmatchable = _unmatchable_hash(self._hasher)
 

@@ -37,9 +37,7 @@ class Auth:
         self._database = resources.database
         self._rate_limiter = resources.rate_limiter
         self._tokens = AccessTokens(settings.auth)
-        self._passwords = Passwords(
-            settings.auth.password_hash_concurrency, settings.auth.password_hash_queue
-        )
+        self._passwords = Passwords(settings.auth)
         self._logins = Logins(resources.database, self._passwords, resources.rate_limiter)
         self._revocations = Revocations(resources.database, resources.cache, self._tokens.lifetime)
         self.authenticator: Authenticator = TokenAuthenticator(self._tokens, self._revocations)

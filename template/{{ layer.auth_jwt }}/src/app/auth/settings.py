@@ -41,3 +41,4 @@ class AuthSettings(PasswordSettings):
             yield "JWT_ISSUER: is required in production"
         if self.jwt_audience == DEVELOPMENT_AUDIENCE:
             yield "JWT_AUDIENCE: is required in production"
+        yield from super().production_faults()

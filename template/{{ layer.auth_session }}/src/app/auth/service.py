@@ -28,7 +28,7 @@ class Auth:
         http, own = settings.http, settings.auth
         self._database = resources.database
         self._lifetime = Lifetime(own.session_idle_seconds, own.session_absolute_seconds)
-        self._passwords = Passwords(own.password_hash_concurrency, own.password_hash_queue)
+        self._passwords = Passwords(own)
         self._logins = Logins(resources.database, self._passwords, resources.rate_limiter)
         self.cookie = SessionCookie(own)
         # Other origins can only send cookies where CORS lets them.

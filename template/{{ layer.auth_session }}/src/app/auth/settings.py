@@ -25,3 +25,4 @@ class AuthSettings(PasswordSettings):
     def production_faults(self) -> Iterator[str]:
         if not self.session_cookie_secure:
             yield "SESSION_COOKIE_SECURE: must be on"
+        yield from super().production_faults()

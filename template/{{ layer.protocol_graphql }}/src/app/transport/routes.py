@@ -35,9 +35,8 @@ def protocol_middleware() -> list[Middleware]:
 def include_routes(app: FastAPI, *, with_docs: bool) -> None:
     """Mount GraphQL, and what stays HTTP beside it."""
     service: Service = app.state.service
-    settings = service.settings.transport
     engine = Engine(service, introspection=with_docs)
-    endpoint = GraphQLEndpoint(engine, settings.graphql_max_batch)
+    endpoint = GraphQLEndpoint(service, engine)
     sockets = GraphQLSockets(service, engine)
 
     @asynccontextmanager

@@ -15,21 +15,23 @@ class TransportSettings(SettingsGroup):
 
     `HTTP_DOCS_ENABLED` is about the page `/docs`, introspection, and suggestions in errors: outside
     of production, unless set. A request of the rate limits pays for `graphql_cost_per_request`.
-    With `graphql_allowed_documents`, a JSON file of names and documents, no other is executed.
+    With `graphql_allowed_documents`, a JSON file of documents by name, no other is executed.
     """
 
     http_docs_enabled: bool | None = None
     graphql_max_depth: PositiveInt = 10
     graphql_max_aliases: PositiveInt = 30
     graphql_max_tokens: PositiveInt = 1000
-    graphql_max_cost: PositiveInt = 2000
+    graphql_max_cost: PositiveInt = 10_000
     graphql_max_batch: PositiveInt = 10
     graphql_max_page: int = Field(100, ge=20)
-    graphql_cost_per_request: PositiveInt = 50
+    graphql_cost_per_request: PositiveInt = 1000
     graphql_persisted_seconds: int = Field(86_400, ge=0)
     graphql_allowed_documents: Path | None = None
     graphql_max_sockets: PositiveInt = 1000
+    graphql_max_sockets_per_principal: PositiveInt = 20
     graphql_max_subscriptions: PositiveInt = 1000
+    graphql_max_subscriptions_per_principal: PositiveInt = 100
     graphql_max_operations_per_socket: PositiveInt = 20
     graphql_init_timeout_seconds: PositiveFloat = 5
     graphql_recheck_seconds: PositiveFloat = 10
@@ -42,11 +44,11 @@ class TransportSettings(SettingsGroup):
         return path
 
     def allowed_documents(self) -> dict[str, str] | None:
-        """The documents of the file by name and by the SHA-256 of their text; None allows all."""
+        """The documents of the file by the SHA-256 of their text; None allows all."""
         if self.graphql_allowed_documents is None:
             return None
-        named = _read_documents(self.graphql_allowed_documents)
-        return named | {sha256(text.encode()).hexdigest(): text for text in named.values()}
+        texts = _read_documents(self.graphql_allowed_documents).values()
+        return {sha256(text.encode()).hexdigest(): text for text in texts}
 
 
 def _read_documents(path: Path) -> dict[str, str]:

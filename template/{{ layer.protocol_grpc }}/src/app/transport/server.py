@@ -59,7 +59,12 @@ async def _serving(
         longest=settings.transport.grpc_max_stream_seconds,
         check_every=settings.transport.grpc_stream_check_seconds,
     )
-    watch = OrderWatch(service.database, service.orders, settings.transport.grpc_max_streams)
+    watch = OrderWatch(
+        service.database,
+        service.orders,
+        settings.transport.grpc_max_streams,
+        settings.transport.grpc_max_streams_per_principal,
+    )
     server = grpc.aio.server(
         interceptors=[interceptors(service, streams)],
         options=_options(settings),

@@ -43,15 +43,22 @@ def offers(service: Service, watch: OrderWatch) -> list[Offer]:
     ]
 
 
-def add_services(server: grpc.aio.Server, service: Service, watch: OrderWatch) -> Sequence[str]:
-    """Add every service to the server, and the one that tells of their health; returns the names.
+def check_offer(offer: Offer) -> None:
+    """Raise `LookupError` for a method that the interceptors cannot judge.
 
-    Raises `LookupError` for a method without a decision on who may call it.
+    Such is one without a decision on who may call it, and one that takes a stream of messages.
     """
+    for method in offer.contract.methods:
+        access_to(getattr(offer.servicer, method.name))
+        if method.client_streaming:
+            raise LookupError(f"{method.full_name}: must take one message, not a stream of them")
+
+
+def add_services(server: grpc.aio.Server, service: Service, watch: OrderWatch) -> Sequence[str]:
+    """Add every service to the server, and the one that tells of their health; return the names."""
     found = offers(service, watch)
     for offer in found:
-        for method in offer.contract.methods:
-            access_to(getattr(offer.servicer, method.name))
+        check_offer(offer)
         offer.add(offer.servicer, server)
     names = [offer.contract.full_name for offer in found]
     add_HealthServicer_to_server(HealthApi(service.health, names), server)

@@ -58,6 +58,7 @@ class TransportSettings(SettingsGroup):
     grpc_max_timeout_seconds: float = Field(30, gt=0)
     grpc_max_in_flight: int = Field(200, ge=1)
     grpc_max_streams: int = Field(1000, ge=1)
+    grpc_max_streams_per_principal: int = Field(100, ge=1)
     grpc_max_stream_seconds: float = Field(3600, gt=0)
     grpc_stream_check_seconds: float = Field(10, gt=0)
     grpc_max_calls_per_connection: int = Field(100, ge=1)

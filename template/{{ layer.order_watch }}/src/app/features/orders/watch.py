@@ -29,12 +29,13 @@ _MOST_CHANGES = 10_000
 
 
 class OrderWatch:
-    """Watches for all callers of a process, of whom there may be `most` at a time."""
+    """Watches for all callers of a process: `most` at a time, and `most_each` of one principal."""
 
-    def __init__(self, database: Database, orders: OrderService, most: int) -> None:
+    def __init__(self, database: Database, orders: OrderService, most: int, most_each: int) -> None:
         self._database = database
         self._orders = orders
         self._most = most
+        self._most_each = most_each
         self._watchers: set[_Watcher] = set()
         self._watched = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -85,6 +86,10 @@ class OrderWatch:
             if self._stopped or len(self._watchers) >= self._most:
                 message = "Too many callers watch orders, or the service is stopping"
                 raise AppError(ErrorCode.OVERLOADED, message, retry_after=1)
+            own = sum(watcher.subject == principal.subject for watcher in self._watchers)
+            if own >= self._most_each:
+                message = f"One principal may watch {self._most_each} times at once"
+                raise AppError(ErrorCode.OVERLOADED, message, retry_after=1)
             if not self._watchers:
                 await self._find_changes()
             watcher = _Watcher(principal, order_id)
@@ -133,6 +138,7 @@ class _Watcher:
     """One caller, and the orders that it has not been told of yet."""
 
     def __init__(self, principal: Principal, order_id: UUID | None) -> None:
+        self.subject = principal.subject
         all_owners = Permission.ORDERS_READ_ALL in principal.permissions
         self._owner = None if all_owners else principal.subject
         self._order_id = order_id

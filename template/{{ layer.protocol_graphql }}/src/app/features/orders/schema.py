@@ -18,6 +18,9 @@ from app.features.orders.model import OrderStatus
 from app.features.orders.service import OrderPage
 from app.transport.graphql.access import resolved
 from app.transport.graphql.context import Info
+from app.transport.graphql.limits import ListSize
+
+_MOST_LINES = 100
 
 OrderStatusEnum = strawberry.enum(
     OrderStatus,
@@ -47,7 +50,7 @@ class OrderLineInput(_Input):
         return model.OrderLine(self.sku, self.quantity, self.unit_price)
 
 
-Lines = Annotated[list[OrderLineInput], Field(min_length=1, max_length=100)]
+Lines = Annotated[list[OrderLineInput], Field(min_length=1, max_length=_MOST_LINES)]
 
 
 @strawberry.pydantic.input(description="A new order; the server computes the total")
@@ -109,7 +112,7 @@ class Order:
     customer_reference: str
     status: OrderStatus
     currency: str
-    lines: list[OrderLine]
+    lines: list[OrderLine] = strawberry.field(directives=[ListSize(assumed_size=_MOST_LINES)])
     total: Decimal
     version: int
     created_at: datetime

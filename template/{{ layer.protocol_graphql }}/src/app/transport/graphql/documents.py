@@ -2,6 +2,8 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +20,17 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    OverlappingFieldsCanBeMergedRule,
     SelectionSetNode,
+    ValidationContext,
+    ValidationRule,
     get_operation_ast,
+    is_introspection_type,
     parse,
     specified_rules,
     validate,
 )
+from graphql.validation.validate import ValidationAbortedError
 
 from app.errors import AppError, ErrorCode, FieldFault
 from app.transport.graphql.errors import document_refused, limit_exceeded, refusal
@@ -31,7 +38,10 @@ from app.transport.graphql.metrics import graphql_refused
 
 # A parsed document takes up to 300 times the memory of its text.
 _KEPT_CHARACTERS = 200_000
-_MOST_ERRORS = 20
+# Of what a document repeats, each is compared with each: about a microsecond for one.
+_MOST_COMPARISONS = 10_000
+# Each error may print again what is wrong.
+_MOST_ERRORS = 10
 _MAX_INTEGER_DIGITS = 19
 _LONGEST_NAME = 128
 _DOUBTFUL = re.compile(rf"[0-9]{{{_MAX_INTEGER_DIGITS + 1}}}|[0-9A-Za-z_]{{{_LONGEST_NAME + 1}}}")
@@ -53,6 +63,34 @@ class _ShortTokens(ASTValidationRule):
         if len(node.value.lstrip("-")) > _MAX_INTEGER_DIGITS:
             error = GraphQLError("The document holds an integer that is too large", node)
             self.report_error(error)
+
+
+class _FewComparisons(OverlappingFieldsCanBeMergedRule):
+    """The rule of GraphQL, whose own bound would let a document hold up the others for long."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = _MOST_COMPARISONS
+
+    def enter_selection_set(self, *place: Any) -> None:
+        try:
+            super().enter_selection_set(*place)
+        except ValidationAbortedError:
+            if self.rule_context.remaining_complexity_budget >= 0:
+                raise
+            graphql_refused.labels("repetition").inc()
+            known = "is too much: the document names the same fields too often"
+            raise limit_exceeded(FieldFault("repetition", known)) from None
+
+
+class _PlainIntrospection(ValidationRule):
+    """An alias for each part would have the whole schema told many times over."""
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        parent = self.context.get_parent_type()
+        within = parent is not None and is_introspection_type(parent)
+        if node.alias and (within or node.name.value in {"__schema", "__type"}):
+            self.report_error(GraphQLError("Introspection takes no aliases", node))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +121,29 @@ class Operation:
 
 
 class Documents:
-    """Finds the operation that a request means; the documents used last are kept."""
+    """Documents within the limits; those used last are kept."""
 
     def __init__(self, schema: GraphQLSchema, max_tokens: int, *, introspection: bool) -> None:
         self._schema = schema
         self._max_tokens = max_tokens
         self._introspection = introspection
-        rules = [] if introspection else [NoSchemaIntrospectionCustomRule]
-        self._rules = [*specified_rules, *rules]
+        self._rules = [
+            *(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule),
+            _FewComparisons,
+            _PlainIntrospection if introspection else NoSchemaIntrospectionCustomRule,
+        ]
         self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
         self._kept = 0
 
-    def operation(self, text: str, name: str | None) -> Operation:
-        """The operation of that name, or the only one; raises `RefusedError`."""
+    def kept(self, text: str) -> DocumentNode | None:
+        """The document of that text, where it was found to be valid before."""
         document = self._valid.get(text)
-        if document is None:
-            document = self._check(text)
-            self._keep(text, document)
-        else:
+        if document is not None:
             self._valid.move_to_end(text)
+        return document
+
+    def operation(self, text: str, document: DocumentNode, name: str | None) -> Operation:
+        """The operation of that name, or the only one; raises `RefusedError`."""
         node = get_operation_ast(document, name)
         if node is None:
             known = "must name an operation of the document"
@@ -109,16 +151,14 @@ class Documents:
             raise refusal(AppError(ErrorCode.VALIDATION_ERROR, details=[fault]))
         return Operation(text, document, node, tuple(_root_fields(document, node)))
 
-    def _keep(self, text: str, document: DocumentNode) -> None:
-        self._valid[text] = document
-        self._kept += len(text)
-        while self._kept > _KEPT_CHARACTERS:
-            oldest, _ = self._valid.popitem(last=False)
-            self._kept -= len(oldest)
+    def parse(self, text: str) -> DocumentNode:
+        """The document, yet to be validated; raises `RefusedError`."""
+        with self._within_limits():
+            return parse(text, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
 
-    def _check(self, text: str) -> DocumentNode:
-        try:
-            document = parse(text, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
+    def validate(self, text: str, document: DocumentNode) -> None:
+        """Keep the document if it is valid; raises `RefusedError`."""
+        with self._within_limits():
             # The other rules read and repeat the tokens, and this one is seldom needed.
             doubtful = _DOUBTFUL.search(text)
             errors = validate(self._schema, document, [_ShortTokens]) if doubtful else []
@@ -129,6 +169,19 @@ class Documents:
                 max_errors=_MOST_ERRORS,
                 hide_suggestions=not self._introspection,
             )
+        if errors:
+            raise document_refused(ErrorCode.VALIDATION_ERROR, errors)
+        # Another request may have had it validated meanwhile.
+        self._kept += 0 if text in self._valid else len(text)
+        self._valid[text] = document
+        while self._kept > _KEPT_CHARACTERS:
+            oldest, _ = self._valid.popitem(last=False)
+            self._kept -= len(oldest)
+
+    @contextmanager
+    def _within_limits(self) -> Iterator[None]:
+        try:
+            yield
         except GraphQLError as error:
             if "Document contains more than" in error.message:
                 graphql_refused.labels("tokens").inc()
@@ -138,9 +191,6 @@ class Documents:
         except RecursionError:
             graphql_refused.labels("depth").inc()
             raise limit_exceeded(FieldFault("depth", "is far too great")) from None
-        if errors:
-            raise document_refused(ErrorCode.VALIDATION_ERROR, errors)
-        return document
 
 
 def _root_fields(document: DocumentNode, node: OperationDefinitionNode) -> dict[str, None]:

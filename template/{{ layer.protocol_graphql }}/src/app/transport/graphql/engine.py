@@ -1,7 +1,7 @@
 """From a request to its answer: find the document, decide, charge, execute."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from math import ceil
@@ -16,8 +16,6 @@ from app.auth.principal import Principal
 from app.bootstrap import Service
 from app.errors import AppError, ErrorCode, FieldFault
 from app.features.orders.watch import OrderWatch
-from app.platform.context import context
-from app.platform.rate_limit import RateLimitState
 from app.platform.telemetry import span
 from app.transport.graphql.context import OperationContext
 from app.transport.graphql.documents import Documents, Operation
@@ -30,7 +28,11 @@ from app.transport.graphql.errors import (
 )
 from app.transport.graphql.inputs import input_faults
 from app.transport.graphql.limits import Extent, extent
-from app.transport.graphql.metrics import graphql_operation_duration, graphql_refused
+from app.transport.graphql.metrics import (
+    graphql_operation_duration,
+    graphql_operations_refused,
+    graphql_refused,
+)
 from app.transport.graphql.persisted import PersistedQueries
 from app.transport.graphql.requests import GraphQLRequest
 from app.transport.schema import ACCESS, SCHEMA, executable
@@ -38,6 +40,11 @@ from app.transport.schema import ACCESS, SCHEMA, executable
 log = structlog.get_logger()
 
 _LONGEST_NAME = 64
+# To validate so many tokens takes the service as long as to answer a small request.
+_TOKENS_PER_REQUEST = 100
+
+Pay = Callable[[int], Awaitable[None]]
+"""Takes so many requests from the rate limit of the caller; raises `AppError` where it is spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,10 @@ class Engine:
         settings = service.settings.transport
         self.introspection = introspection
         self.watch = OrderWatch(
-            service.database, service.orders, settings.graphql_max_subscriptions
+            service.database,
+            service.orders,
+            settings.graphql_max_subscriptions,
+            settings.graphql_max_subscriptions_per_principal,
         )
         self._service = service
         self._settings = settings
@@ -81,13 +91,21 @@ class Engine:
         )
         self._persisted = PersistedQueries(service.cache, settings)
 
-    async def prepare(self, request: GraphQLRequest, caller: Principal | None) -> Prepared:
+    async def prepare(
+        self, request: GraphQLRequest, caller: Principal | None, pay: Pay
+    ) -> Prepared:
         """Find the operation, and decide whether this caller may have it executed.
 
-        Raises `RefusedError` for what is wrong with the document, and `AppError` for who asks.
+        A long document is paid for when it is new. Raises `RefusedError` for what is wrong with the
+        document, and `AppError` for who asks.
         """
         text, keep = await self._persisted.text(request.query, request.extensions)
-        operation = self._documents.operation(text, request.operation_name)
+        document = self._documents.kept(text)
+        if document is None:
+            document = self._documents.parse(text)
+            await self._pay(document.token_count, _TOKENS_PER_REQUEST, pay)
+            self._documents.validate(text, document)
+        operation = self._documents.operation(text, document, request.operation_name)
         self._authorize(operation, caller)
         found = extent(self._schema, operation.document, operation.node, request.variables)
         self._limit(found)
@@ -95,23 +113,23 @@ class Engine:
             await self._persisted.keep(text)
         return Prepared(operation, request, found.cost)
 
-    async def charge(
-        self, caller: Principal | None, prepared: Sequence[Prepared]
-    ) -> RateLimitState | None:
-        """Charge for the operations beyond the one request that is paid for; None for no more.
-
-        What costs more than a caller may ever have saved up takes all of it. Raises `RefusedError`
-        where together they cost too much.
-        """
+    async def charge(self, prepared: Sequence[Prepared], pay: Pay) -> None:
+        """Charge for the operations; raises `RefusedError` where together they cost too much."""
         cost = sum(each.cost for each in prepared)
         if cost > self._settings.graphql_max_cost:
             graphql_refused.labels("cost").inc()
             most = self._settings.graphql_max_cost
             raise limit_exceeded(FieldFault("cost", f"is {cost}, and must be at most {most}"))
-        due = min(ceil(cost / self._settings.graphql_cost_per_request), self._most_saved) - 1
-        if due <= 0:
-            return None
-        return await self._service.rate_limiter.check(caller, context().client_address, due)
+        await self._pay(cost, self._settings.graphql_cost_per_request, pay)
+
+    async def _pay(self, amount: int, per_request: int, pay: Pay) -> None:
+        """Pay for what goes beyond the one request that is paid for.
+
+        More than a caller may ever have saved up takes all of it.
+        """
+        due = min(ceil(amount / per_request), self._most_saved) - 1
+        if due > 0:
+            await pay(due)
 
     async def execute(
         self,
@@ -240,6 +258,22 @@ class Engine:
             code=code,
             duration_ms=round(seconds * 1000, 3),
         )
+
+
+def record_refusal(code: ErrorCode) -> None:
+    """Tell operators of an operation that is not executed."""
+    graphql_operations_refused.labels(code.name).inc()
+    log.info("operation refused", code=code.name)
+
+
+@contextmanager
+def refusals_recorded() -> Iterator[None]:
+    """Record what is refused within the context."""
+    try:
+        yield
+    except (AppError, RefusedError) as error:
+        record_refusal(error.code)
+        raise
 
 
 def refused(error: RefusedError) -> Answer:

@@ -1,6 +1,7 @@
 """`/graphql` over HTTP, as GraphQL-over-HTTP has it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from graphql import OperationType
@@ -9,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth.principal import Principal
+from app.bootstrap import Service
 from app.errors import AppError, ErrorCode, FieldFault
 from app.http.headers import RESPONSE_HEADERS
 from app.http.middleware.identity import require_principal
-from app.transport.graphql.engine import Answer, Engine, Prepared, refused
+from app.platform.context import context
+from app.transport.graphql.engine import Answer, Engine, Pay, Prepared, refusals_recorded, refused
 from app.transport.graphql.errors import RefusedError, refusal
 from app.transport.graphql.media import GRAPHQL, response_type
 from app.transport.graphql.metrics import graphql_refused
@@ -27,9 +30,10 @@ class GraphQLEndpoint:
     body read without any, and answered if it asks for nothing else.
     """
 
-    def __init__(self, engine: Engine, max_batch: int) -> None:
+    def __init__(self, service: Service, engine: Engine) -> None:
+        self._service = service
         self._engine = engine
-        self._max_batch = max_batch
+        self._max_batch = service.settings.transport.graphql_max_batch
 
     async def respond(self, request: Request) -> Response:
         """The response to a request; raises `AppError` for what GraphQL has no say in."""
@@ -59,9 +63,11 @@ class GraphQLEndpoint:
         if isinstance(asked, list):
             return await self._answer_batch(request, asked, media_type, caller)
         sent = asked if isinstance(asked, GraphQLRequest) else parse_request(asked)
+        pay = partial(self._pay, request, caller)
         try:
-            prepared = await self._prepare(request, sent, caller)
-            await self._charge(request, [prepared], caller)
+            with refusals_recorded():
+                prepared = await self._prepare(request, sent, caller, pay)
+                await self._engine.charge([prepared], pay)
         except RefusedError as error:
             if caller is None:
                 raise
@@ -77,17 +83,20 @@ class GraphQLEndpoint:
             graphql_refused.labels("batch").inc()
             fault = FieldFault("batch", f"is {len(asked)}, and must be 1 to {self._max_batch}")
             raise AppError(ErrorCode.MALFORMED_REQUEST, "The batch is too long", details=[fault])
+        pay = partial(self._pay, request, caller)
         prepared: list[Prepared | RefusedError] = []
         for sent in [parse_request(each) for each in asked]:
             try:
-                prepared.append(await self._prepare(request, sent, caller))
+                with refusals_recorded():
+                    prepared.append(await self._prepare(request, sent, caller, pay))
             except (AppError, RefusedError) as error:
                 if caller is None:
                     raise
                 prepared.append(refusal(error) if isinstance(error, AppError) else error)
         try:
             ready = [each for each in prepared if isinstance(each, Prepared)]
-            await self._charge(request, ready, caller)
+            with refusals_recorded():
+                await self._engine.charge(ready, pay)
         except RefusedError as error:
             return _response(refused(error), media_type)
         key = request.headers.get("idempotency-key")
@@ -104,9 +113,9 @@ class GraphQLEndpoint:
         )
 
     async def _prepare(
-        self, request: Request, sent: GraphQLRequest, caller: Principal | None
+        self, request: Request, sent: GraphQLRequest, caller: Principal | None, pay: Pay
     ) -> Prepared:
-        prepared = await self._engine.prepare(sent, caller)
+        prepared = await self._engine.prepare(sent, caller, pay)
         kind = prepared.operation.kind
         if kind is OperationType.SUBSCRIPTION:
             message = "Subscriptions are served over WebSockets, as graphql-transport-ws"
@@ -119,13 +128,9 @@ class GraphQLEndpoint:
             )
         return prepared
 
-    async def _charge(
-        self, request: Request, prepared: Sequence[Prepared], caller: Principal | None
-    ) -> None:
-        """Charge for what the operations cost beyond the one request that is paid for."""
-        state = await self._engine.charge(caller, prepared)
-        if state is None:
-            return
+    async def _pay(self, request: Request, caller: Principal | None, requests: int) -> None:
+        address = context().client_address
+        state = await self._service.rate_limiter.check(caller, address, requests)
         if not state.allowed:
             raise state.error()
         request.scope["state"][RESPONSE_HEADERS] = [

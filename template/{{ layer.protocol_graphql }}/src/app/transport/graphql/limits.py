@@ -1,12 +1,13 @@
 """How much an operation asks for: depth, aliases, page sizes and cost.
 
-The cost is the number of objects that may have to be made. A connection has as many as `first`
-says, any other list is taken to have ten.
+The cost is the number of fields that may have to be filled. A connection has as many items as
+`first` says, any other list as many as `@listSize` says, or else a hundred.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import strawberry
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -26,8 +27,17 @@ from graphql import (
     get_nullable_type,
     is_list_type,
 )
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.schema_directive import Location
 
-_ASSUMED_LENGTH = 10
+_ASSUMED_LENGTH = 100
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION], description="How long the list may be, for its cost"
+)
+class ListSize:
+    assumed_size: int
 
 
 class Extent(NamedTuple):
@@ -104,22 +114,22 @@ class _Meter:
         return self._measured[name]
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Extent:
-        own = Extent(depth=1, aliases=1 if node.alias else 0)
+        aliases = 1 if node.alias else 0
         name = node.name.value
-        if (
-            node.selection_set is None
-            or name.startswith("__")
-            or not isinstance(parent, (GraphQLObjectType, GraphQLInterfaceType))
+        if name.startswith("__") or not isinstance(
+            parent, (GraphQLObjectType, GraphQLInterfaceType)
         ):
-            return own
+            return Extent(depth=1, aliases=aliases, cost=1)
         definition = parent.fields[name]
-        below = self.selections(node.selection_set, get_named_type(definition.type))
+        below = Extent()
+        if node.selection_set is not None:
+            below = self.selections(node.selection_set, get_named_type(definition.type))
         page = self._page(node, definition)
         if page is None:
             cost = _length(definition, parent) * (1 + below.cost)
-            return own | below._replace(depth=below.depth + 1, cost=cost)
+            return Extent(below.depth + 1, below.aliases + aliases, cost, below.pages)
         cost = 1 + max(page, 1) * below.cost
-        return own | Extent(below.depth + 1, below.aliases, cost, below.pages | {page})
+        return Extent(below.depth + 1, below.aliases + aliases, cost, below.pages | {page})
 
     def _page(self, node: FieldNode, definition: GraphQLField) -> int | None:
         """The size of the page; None where the field has none, or not of an integer."""
@@ -142,4 +152,8 @@ def _length(definition: GraphQLField, parent: GraphQLNamedType) -> int:
     # The items of a connection were counted with it.
     if not is_list_type(get_nullable_type(definition.type)) or parent.name.endswith("Connection"):
         return 1
-    return _ASSUMED_LENGTH
+    declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    sizes = (
+        it.assumed_size for it in getattr(declared, "directives", ()) if isinstance(it, ListSize)
+    )
+    return next(sizes, _ASSUMED_LENGTH)

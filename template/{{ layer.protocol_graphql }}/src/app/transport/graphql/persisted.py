@@ -63,8 +63,7 @@ class PersistedQueries:
 
     def _allow(self, query: str | None, digest: str | None) -> str:
         assert self._allowed is not None
-        name = digest if query is None else _sha256(query)
-        text = self._allowed.get(name or "")
+        text = self._allowed.get((digest if query is None else _sha256(query)) or "")
         if text is None:
             message = "The document is not among those that are allowed"
             raise AppError(ErrorCode.FORBIDDEN, message)

@@ -4,8 +4,9 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from app.errors import AppError, ErrorCode
 from app.http.json import parse_json
 from app.platform.context import RequestContext, context, reset_context, set_context
 from app.platform.telemetry import current_traceparent, span
-from app.transport.graphql.engine import Answer, Engine, Prepared, refused
+from app.transport.graphql.engine import Answer, Engine, Prepared, record_refusal, refused
 from app.transport.graphql.errors import RefusedError, refusal
 from app.transport.graphql.metrics import graphql_subscriptions
 from app.transport.graphql.requests import parse_request
@@ -46,13 +47,24 @@ class CloseError(Exception):
 
 
 class GraphQLSocket:
-    """One socket: who is at its other end, and the operations in progress."""
+    """One socket: who is at its other end, and the operations in progress.
 
-    def __init__(self, service: Service, engine: Engine, websocket: WebSocket) -> None:
+    `of_principal` counts the sockets of each, which the principal has proven to be at the end of.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        engine: Engine,
+        websocket: WebSocket,
+        of_principal: Counter[str],
+    ) -> None:
         self._service = service
         self._settings = service.settings.transport
         self._engine = engine
         self._websocket = websocket
+        self._of_principal = of_principal
+        self._end = ExitStack()
         self._connection = context()
         self._traceparent = current_traceparent()
         self._headers: dict[str, str] = {}
@@ -83,6 +95,7 @@ class GraphQLSocket:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._end.close()
 
     async def _close(self, code: int, reason: str) -> None:
         log.info("socket closed", code=code, reason=reason)
@@ -110,6 +123,10 @@ class GraphQLSocket:
         except AppError as error:
             code = 4403 if error.code.value.http_status < 500 else 1013
             raise CloseError(code, error.code.name) from None
+        subject = self._caller.subject
+        if self._of_principal[subject] >= self._settings.graphql_max_sockets_per_principal:
+            raise CloseError(1013, "Too many connections of one principal")
+        self._end.enter_context(_counted(self._of_principal, subject))
         self._connection.principal = self._caller
         await self._send({"type": "connection_ack"})
 
@@ -183,7 +200,7 @@ class GraphQLSocket:
         payload = message.get("payload")
         if len(self._operations) >= self._settings.graphql_max_operations_per_socket:
             reason = "Too many operations at once on this connection"
-            await self._tell(operation_id, refused(refusal(AppError(ErrorCode.OVERLOADED, reason))))
+            await self._refuse(operation_id, AppError(ErrorCode.OVERLOADED, reason))
             return
         task = asyncio.create_task(self._run(operation_id, payload))
         self._operations[operation_id] = task
@@ -196,6 +213,11 @@ class GraphQLSocket:
             payload = answer.body["errors"]
             await self._send({"id": operation_id, "type": "error", "payload": payload})
         return answer.executed
+
+    async def _refuse(self, operation_id: str, error: AppError | RefusedError) -> None:
+        record_refusal(error.code)
+        reason = refusal(error) if isinstance(error, AppError) else error
+        await self._tell(operation_id, refused(reason))
 
     async def _run(self, operation_id: str, payload: Any) -> None:
         """Run one operation as a request of its own, with an id, a span and a time budget."""
@@ -221,6 +243,7 @@ class GraphQLSocket:
 
     async def _answer(self, operation_id: str, payload: Any, caller: Principal) -> bool:
         """Send the results; whether the operation is complete, rather than refused."""
+        reason: AppError | RefusedError
         try:
             prepared = await self._begin(payload, caller)
             if isinstance(prepared, Answer):
@@ -232,19 +255,17 @@ class GraphQLSocket:
                         if not await self._tell(operation_id, answer):
                             return False
             return True
-        except RefusedError as error:
-            answer = refused(error)
-        except AppError as error:
-            answer = refused(refusal(error))
+        except (AppError, RefusedError) as error:
+            reason = error
         except TimeoutError:
-            answer = refused(refusal(AppError(ErrorCode.DEADLINE_EXCEEDED)))
+            reason = AppError(ErrorCode.DEADLINE_EXCEEDED)
         except WebSocketDisconnect:
             raise
         except Exception:
             log.exception("unhandled exception")
-            answer = refused(refusal(AppError(ErrorCode.INTERNAL_ERROR)))
-        log.info("operation refused", code=answer.code.name if answer.code else None)
-        return await self._tell(operation_id, answer)
+            reason = AppError(ErrorCode.INTERNAL_ERROR)
+        await self._refuse(operation_id, reason)
+        return False
 
     async def _begin(self, payload: Any, caller: Principal) -> Prepared | Answer:
         """What has to be done in time: the answer to an operation, or a subscription to begin."""
@@ -253,17 +274,30 @@ class GraphQLSocket:
             context().deadline = budget.when()
             # As by HTTP: one request before anything is read, and the rest of the cost after.
             address = context().client_address
-            state = await self._service.rate_limiter.check(caller, address)
-            if not state.allowed:
-                raise state.error()
-            prepared = await self._engine.prepare(parse_request(payload), caller)
-            rest = await self._engine.charge(caller, [prepared])
-            if rest is not None and not rest.allowed:
-                raise rest.error()
+
+            async def pay(requests: int) -> None:
+                state = await self._service.rate_limiter.check(caller, address, requests)
+                if not state.allowed:
+                    raise state.error()
+
+            await pay(1)
+            prepared = await self._engine.prepare(parse_request(payload), caller, pay)
+            await self._engine.charge([prepared], pay)
             if prepared.operation.kind is OperationType.SUBSCRIPTION:
                 context().deadline = None
                 return prepared
             return await self._engine.execute(prepared, caller)
+
+
+@contextmanager
+def _counted(counter: Counter[str], key: str) -> Iterator[None]:
+    counter[key] += 1
+    try:
+        yield
+    finally:
+        counter[key] -= 1
+        if not counter[key]:
+            del counter[key]
 
 
 def _id(message: Mapping[str, Any]) -> str:

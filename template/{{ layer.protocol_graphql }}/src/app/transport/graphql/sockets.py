@@ -1,5 +1,6 @@
 """`/graphql` over WebSockets: who may connect, and how many."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from starlette.websockets import WebSocket
@@ -21,6 +22,7 @@ class GraphQLSockets:
         self._service = service
         self._engine = engine
         self._open = 0
+        self._of_principal: Counter[str] = Counter()
         graphql_sockets.set_function(lambda: self._open)
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -33,7 +35,7 @@ class GraphQLSockets:
             return
         self._open += 1
         try:
-            await GraphQLSocket(self._service, self._engine, websocket).run()
+            await GraphQLSocket(self._service, self._engine, websocket, self._of_principal).run()
         finally:
             self._open -= 1
 

@@ -6,13 +6,13 @@ from typing import Any, Protocol, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
-from app.auth.access import access_to
+from app.auth.access import PUBLIC, access_to
 from app.bootstrap import Service
 from app.transport.calls import HEALTH, Behaviour, Call, Rpc, ServicerContext
 from app.transport.interceptors.deadlines import DeadlineInterceptor
 from app.transport.interceptors.identity import AccessInterceptor, IdentityInterceptor
-from app.transport.interceptors.limits import HealthWatchInterceptor, InFlightInterceptor
-from app.transport.interceptors.messages import MessageInterceptor
+from app.transport.interceptors.limits import InFlightInterceptor, PublicStreamInterceptor
+from app.transport.interceptors.messages import MessageInterceptor, decoded
 from app.transport.interceptors.observation import ObservationInterceptor
 from app.transport.interceptors.streams import StreamInterceptor
 from app.transport.metrics import refused_calls
@@ -46,18 +46,21 @@ def interceptors(service: Service, streams: StreamInterceptor) -> "CallIntercept
             IdentityInterceptor(service.auth.authenticator, service.rate_limiter),
             AccessInterceptor(),
             streams,
-            messages,
         ],
-        health=[observation, HealthWatchInterceptor(), streams, messages],
+        public=[observation, PublicStreamInterceptor(), streams],
+        messages=messages,
     )
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Puts the interceptors around a method when it is first called."""
 
-    def __init__(self, stack: Sequence[Interceptor], health: Sequence[Interceptor]) -> None:
-        self._stack = stack
-        self._health = health
+    def __init__(
+        self, stack: Sequence[Interceptor], public: Sequence[Interceptor], messages: Interceptor
+    ) -> None:
+        self._stack = [*stack, messages]
+        self._health = [*public, messages]
+        self._reflection = [*public]
         self._handlers: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -69,24 +72,30 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         wrapped = self._handlers.get(path)
         if wrapped is None:
             handler = await continuation(handler_call_details)
-            if handler is None or handler.request_streaming:
-                # The server answers for itself; of those with a stream of requests there is only
-                # reflection, which reads no more than the contract.
-                refused_calls.labels("unknown_method").inc(handler is None)
-                return handler
+            if handler is None:
+                # The server answers for itself.
+                refused_calls.labels("unknown_method").inc()
+                return None
             wrapped = self._handlers[path] = self._wrapped(path.removeprefix("/"), handler)
         return wrapped
 
     def _wrapped(self, name: str, handler: Handler) -> Handler:
-        method: Callable[..., Any] | None = handler.unary_stream or handler.unary_unary
+        method: Callable[..., Any] | None = (
+            handler.unary_unary or handler.unary_stream or handler.stream_stream
+        )
+        encode, decode = handler.response_serializer, handler.request_deserializer
         assert method is not None
-        decode = handler.request_deserializer
-        request: type[Message] = getattr(decode, "__self__")  # noqa: B009
-        rpc = Rpc(name, access_to(method), bool(handler.response_streaming), request)
-        encode = handler.response_serializer
         assert encode is not None
-        behaviour = (_streamed if rpc.streams else _answered)(method, encode)
-        for interceptor in reversed(self._health if name.startswith(HEALTH) else self._stack):
+        request: type[Message] = getattr(decode, "__self__")  # noqa: B009
+        stack = self._health if name.startswith(HEALTH) else self._stack
+        if handler.request_streaming:
+            # The contract has no such method, only reflection has.
+            rpc, stack = Rpc(name, PUBLIC, True, request), self._reflection
+            behaviour = _conversed(method, encode)
+        else:
+            rpc = Rpc(name, access_to(method), bool(handler.response_streaming), request)
+            behaviour = (_streamed if rpc.streams else _answered)(method, encode)
+        for interceptor in reversed(stack):
             behaviour = interceptor.wrap(behaviour, rpc)
 
         async def enter(messages: AsyncIterator[bytes], context: ServicerContext) -> bytes | None:
@@ -116,6 +125,15 @@ def _answered(method: Callable[..., Any], encode: Encoder) -> Behaviour:
 def _streamed(method: Callable[..., Any], encode: Encoder) -> Behaviour:
     async def behave(message: Message, call: Call) -> None:
         async for answer in method(message, call.context):
+            await call.context.write(encode(answer))
+
+    return behave
+
+
+def _conversed(method: Callable[..., Any], encode: Encoder) -> Behaviour:
+    async def behave(messages: AsyncIterator[bytes], call: Call) -> None:
+        requests = (decoded(message, call.rpc.request) async for message in messages)
+        async for answer in method(requests, call.context):
             await call.context.write(encode(answer))
 
     return behave

@@ -7,7 +7,7 @@ from app.transport.calls import Behaviour, Call, Rpc
 from app.transport.metrics import active_calls, refused_calls
 
 # Fewer than the calls that the server takes beyond those that it lets through.
-_MOST_HEALTH_WATCHES = 100
+_MOST_PUBLIC_STREAMS = 100
 
 
 class InFlightInterceptor:
@@ -35,10 +35,10 @@ class InFlightInterceptor:
         return limit
 
 
-class HealthWatchInterceptor:
-    """Refuses who would watch the health of the service above a limit of its own.
+class PublicStreamInterceptor:
+    """Refuses streams that need no credentials above a limit of their own.
 
-    Anybody may watch, without credentials, for an hour: else they could take every place there is.
+    Anybody may hold one for an hour: else they could take every place there is.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class HealthWatchInterceptor:
             return inner
 
         async def limit(message: Any, call: Call) -> bytes | None:
-            if self._running >= _MOST_HEALTH_WATCHES:
+            if self._running >= _MOST_PUBLIC_STREAMS:
                 refused_calls.labels("in_flight").inc()
                 raise AppError(ErrorCode.OVERLOADED, retry_after=1)
             self._running += 1

@@ -33,15 +33,20 @@ class MessageInterceptor:
             message = await _received(messages)
             if len(message) > self._most_bytes:
                 raise AppError(ErrorCode.PAYLOAD_TOO_LARGE)
-            try:
-                decoded = rpc.request.FromString(message)
-            except DecodeError:
-                text = f"The message is not a {rpc.request.DESCRIPTOR.full_name}"
-                raise AppError(ErrorCode.MALFORMED_REQUEST, text) from None
-            refuse(faults(decoded))
-            return await inner(decoded, call)
+            request = decoded(message, rpc.request)
+            refuse(faults(request))
+            return await inner(request, call)
 
         return read
+
+
+def decoded(message: bytes, kind: type[Message]) -> Message:
+    """The message of that kind; raises MALFORMED_REQUEST, in words of our own."""
+    try:
+        return kind.FromString(message)
+    except DecodeError:
+        text = f"The message is not a {kind.DESCRIPTOR.full_name}"
+        raise AppError(ErrorCode.MALFORMED_REQUEST, text) from None
 
 
 async def _received(messages: AsyncIterator[bytes]) -> bytes:
