@@ -10,9 +10,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from extensions.catalogue import combinations
+from extensions.layers import active_layers
 from tests.support.rendering import Renderer
 from tests.support.snapshot import ROOT, snapshot
 
@@ -21,24 +23,34 @@ CODE = Path("src", "app", "proto")
 
 
 def main() -> None:
-    answers = next(it for it in combinations() if it["protocol"] == "grpc")
+    environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
     with tempfile.TemporaryDirectory(prefix="protos-") as temporary:
-        project = Path(temporary, "project")
         with Renderer(snapshot(Path(temporary, "template"))) as renderer:
-            renderer.render(answers, project)
-        environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
-        for command in (("uv", "sync", "--quiet"), ("uv", "run", "python", "-m", "dev.proto")):
-            subprocess.run(command, cwd=project, env=environment, check=True)
-        for made in sorted((project / CODE).iterdir()):
-            if made.is_dir() and made.name != "__pycache__":
-                place = _owner(made.name) / CODE / made.name
-                shutil.rmtree(place, ignore_errors=True)
-                shutil.copytree(made, place, ignore=shutil.ignore_patterns("__pycache__"))
+            for layers, answers in _contracts().items():
+                project = Path(temporary, *(layer.name for layer in layers))
+                renderer.render(answers, project)
+                for command in (("uv", "sync", "--quiet"), ("uv", "run", "python", "-m", "dev.proto")):
+                    subprocess.run(command, cwd=project, env=environment, check=True)
+                for made in sorted((project / CODE).iterdir()):
+                    if made.is_dir() and made.name != "__pycache__":
+                        place = _owner(made.name, layers) / CODE / made.name
+                        shutil.rmtree(place, ignore_errors=True)
+                        shutil.copytree(made, place, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def _owner(package: str) -> Path:
+def _contracts() -> dict[tuple[Path, ...], Mapping[str, str]]:
+    """A combination for each set of layers that bring proto files together."""
+    found = {}
+    for answers in combinations():
+        active = {f"{{{{ layer.{name} }}}}" for name in active_layers(answers)}
+        found[tuple(proto.parent for proto in LAYERS if proto.parent.name in active)] = answers
+    found.pop((), None)
+    return found
+
+
+def _owner(package: str, layers: Iterable[Path]) -> Path:
     """The layer of a package; what is of nobody here is imported, and belongs to the protocol."""
-    owners = [proto.parent for proto in LAYERS if (proto / package).is_dir()]
+    owners = [layer for layer in layers if (layer / "proto" / package).is_dir()]
     return owners[0] if owners else ROOT / "template" / "{{ layer.protocol_grpc }}"
 
 

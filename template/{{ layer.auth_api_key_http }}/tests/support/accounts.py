@@ -19,7 +19,7 @@ def sign_in(service: Service, role: str = "member", scope: str | None = None) ->
     return credentials(service, account(service, role), scope)
 
 
-def account(service: Service, role: str = "member") -> str:
+def account(_service: Service, role: str = "member") -> str:
     """A new client to act as; it begins with its first key."""
     return new_client(role)
 

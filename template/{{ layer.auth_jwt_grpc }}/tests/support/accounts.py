@@ -20,6 +20,10 @@ PRODUCTION_SETTINGS = {
 }
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What anybody may call, to become known.
+PUBLIC_METHODS = {
+    f"auth.v1.AuthService/{name}" for name in ("LogIn", "RefreshTokens", "Register", "RevokeToken")
+}
 PASSWORD = "violet-otter-cabin-4821"
 # Passwords of the tests, access and refresh tokens: what no database may hold.
 SECRETS = re.compile(r"otter|teapot|eyJ[\w-]+\.|(?<![\w-])[\w-]{65}(?![\w-])")

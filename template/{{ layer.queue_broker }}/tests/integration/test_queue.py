@@ -92,7 +92,7 @@ async def test_no_more_messages_are_in_progress_than_allowed(bench: Bench) -> No
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         running -= 1
 
     queue = bench.queue({"test": count}, queue_concurrency=3)

@@ -84,9 +84,8 @@ class Keys:
 
     async def current(self, principal: Principal) -> ApiKey:
         """The key that the caller uses."""
-        assert principal.session_id is not None
         async with self._database.unit_of_work(read_only=True) as work:
-            return await _existing(work, UUID(principal.session_id))
+            return await _existing(work, _own_id(principal))
 
     async def page(
         self, principal: Principal, client: str | None, limit: int, cursor: str | None
@@ -130,6 +129,7 @@ class Keys:
                 old, id=new_uuid(), created_at=now, expires_at=expires_at, last_used_at=None
             )
             issued = await self._issue(work, principal, made, key)
+            overlap = min(overlap, self._settings.api_key_max_lifetime_seconds)
             ends_at = min(old.expires_at, now + timedelta(seconds=overlap))
             await ApiKeys(work).end_at(old.id, ends_at)
             await audit(work, "api_keys.rotate", f"api_keys/{old.id}", principal=principal)
@@ -139,15 +139,11 @@ class Keys:
     async def revoke(self, principal: Principal, key_id: UUID) -> ApiKey:
         """End a key with its next request, wherever that comes; an ended one stays as it is."""
         principal.require(Permission.KEYS_MANAGE)
-        async with self._database.unit_of_work() as work:
-            found = await _existing(work, key_id, lock=True)
-            if found.revoked_at is not None:
-                return found
-            now = datetime.now(UTC)
-            await ApiKeys(work).revoke(key_id, now)
-            await audit(work, "api_keys.revoke", f"api_keys/{key_id}", principal=principal)
-        auth_events.labels("revoke_key", "success").inc()
-        return replace(found, revoked_at=now)
+        return await self._revoke(principal, key_id)
+
+    async def revoke_current(self, principal: Principal) -> ApiKey:
+        """End the key that the caller uses, which whoever holds it may do."""
+        return await self._revoke(principal, _own_id(principal))
 
     async def _create(
         self, principal: Principal, wanted: KeyRequest, key: IdempotencyKey | None
@@ -183,6 +179,17 @@ class Keys:
             await IdempotencyRecords(work).complete(key, result, self._replay_seconds)
         return IssuedKey(made, secret.text)
 
+    async def _revoke(self, principal: Principal, key_id: UUID) -> ApiKey:
+        async with self._database.unit_of_work() as work:
+            found = await _existing(work, key_id, lock=True)
+            if found.revoked_at is not None:
+                return found
+            now = datetime.now(UTC)
+            await ApiKeys(work).revoke(key_id, now)
+            await audit(work, "api_keys.revoke", f"api_keys/{key_id}", principal=principal)
+        auth_events.labels("revoke_key", "success").inc()
+        return replace(found, revoked_at=now)
+
     def _expiry(self, now: datetime, seconds: int | None) -> datetime:
         longest = self._settings.api_key_max_lifetime_seconds
         if seconds is None:
@@ -191,6 +198,11 @@ class Keys:
             fault = FieldFault("expires_in", f"must be less than or equal to {longest}")
             raise AppError(ErrorCode.VALIDATION_ERROR, details=[fault])
         return now + timedelta(seconds=seconds)
+
+
+def _own_id(principal: Principal) -> UUID:
+    assert principal.session_id is not None
+    return UUID(principal.session_id)
 
 
 async def _existing(work: UnitOfWork, key_id: UUID, *, lock: bool = False) -> ApiKey:

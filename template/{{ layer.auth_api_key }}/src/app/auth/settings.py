@@ -11,7 +11,7 @@ from app.project import NAME
 
 DEFAULT_PREFIX = re.sub("[^a-z0-9]", "", NAME)[:16]
 DAY = 24 * 3600
-Seconds = Annotated[int, Field(gt=0)]
+Seconds = Annotated[int, Field(gt=0, le=100 * 365 * DAY)]
 
 
 class AuthSettings(SettingsGroup):

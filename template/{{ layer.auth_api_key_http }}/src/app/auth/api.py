@@ -80,6 +80,18 @@ async def get_current_api_key(request: ApiRequest) -> ApiKeyOut:
     return ApiKeyOut.of(await request.service.auth.keys.current(request.principal))
 
 
+@router.delete(
+    "/current",
+    operation_id="revokeCurrentApiKey",
+    status_code=204,
+    responses={204: success("The key has ended"), **error_responses()},
+)
+@authenticated
+async def revoke_current_api_key(request: ApiRequest) -> None:
+    """End the key that the request is made with, as whoever finds one should."""
+    await request.service.auth.keys.revoke_current(request.principal)
+
+
 @router.get(
     "/{key_id}",
     operation_id="getApiKey",

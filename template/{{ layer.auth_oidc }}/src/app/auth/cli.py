@@ -9,6 +9,7 @@ from typing import TypeVar
 import typer
 
 from app.auth.claims import subject_id
+from app.auth.principal import Principal
 from app.auth.provider import ProviderError
 from app.auth.service import Auth
 from app.bootstrap import build_service
@@ -38,7 +39,7 @@ def explain() -> None:
     """Say who the access token on the standard input is, or why it is refused."""
     text = sys.stdin.readline().strip()
     try:
-        principal = _run(lambda auth: auth.tokens.verify(text)).principal
+        principal = _run(lambda auth: _verified(auth, text))
     except AppError as error:
         typer.echo(f"Refused: {error.__cause__ or error.message}")
         raise typer.Exit(1) from None
@@ -54,6 +55,11 @@ def explain() -> None:
 def subject(sub: str) -> None:
     """Print what the owner of the provider's SUB is called in orders, logs and audit events."""
     typer.echo(subject_id(Settings.load().auth.oidc_issuer, sub))
+
+
+async def _verified(auth: Auth, text: str) -> Principal:
+    await auth.keys.refresh()
+    return (await auth.tokens.verify(text)).principal
 
 
 def _run(act: Callable[[Auth], Awaitable[_Result]]) -> _Result:

@@ -5,12 +5,13 @@ from typing import Any
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.util import urlsafe_b64decode
 
 Key = RSAKey | ECKey | OKPKey
 
 MOST_KEYS = 100
 _FEWEST_RSA_BITS = 2048
-_TYPES: dict[object, type[RSAKey] | type[ECKey] | type[OKPKey]] = {
+_TYPES: dict[str, type[RSAKey] | type[ECKey] | type[OKPKey]] = {
     "RSA": RSAKey,
     "EC": ECKey,
     "OKP": OKPKey,
@@ -41,14 +42,18 @@ def parse_jwks(document: Mapping[str, Any], known: Mapping[str, Key]) -> dict[st
 def _parse(jwk: object) -> Key | None:
     if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig":
         return None
-    kind = _TYPES.get(jwk.get("kty"))
+    kind = _TYPES.get(str(jwk.get("kty")))
     if kind is None or not isinstance(jwk.get("kid"), str) or not jwk["kid"]:
         return None
     try:
+        if kind is RSAKey and _bits(jwk["n"]) < _FEWEST_RSA_BITS:
+            return None
         key = kind.import_key({name: jwk[name] for name in _PUBLIC if name in jwk})
         key.check_key_op("verify")
-    except (JoseError, ValueError, TypeError, KeyError):
-        return None
-    if isinstance(key, RSAKey) and key.get_op_key("verify").key_size < _FEWEST_RSA_BITS:
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return key
+
+
+def _bits(number: str) -> int:
+    return int.from_bytes(urlsafe_b64decode(number.encode())).bit_length()

@@ -1,10 +1,12 @@
 """Settings of the identity provider, and of what its tokens mean here."""
 
+import json
 from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from app.auth.principal import Role
 from app.platform.configuration import CommaSeparated, SettingsGroup
@@ -42,7 +44,16 @@ def _asymmetric(names: tuple[str, ...]) -> tuple[str, ...]:
     return _not_empty(names)
 
 
+def _parsed(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("must be a JSON object") from None
+
+
 Names = Annotated[CommaSeparated, AfterValidator(_not_empty)]
+Roles = Annotated[dict[str, Role], NoDecode, BeforeValidator(_parsed)]
+Texts = Annotated[dict[str, str], NoDecode, BeforeValidator(_parsed)]
 
 
 class AuthSettings(SettingsGroup):
@@ -66,12 +77,10 @@ class AuthSettings(SettingsGroup):
     )
     oidc_token_types: Names = ("at+jwt",)
     oidc_roles_claim: str = "roles"
-    oidc_role_map: dict[str, Role] = Field(default={role.value: role for role in Role})
+    oidc_role_map: Roles = Field(default={role.value: role for role in Role})
     oidc_default_role: Role | None = None
     oidc_machine_role: Role | None = None
-    oidc_machine_claims: dict[str, str] = Field(
-        default={"gty": "client-credentials", "idtyp": "app"}
-    )
+    oidc_machine_claims: Texts = Field(default={"gty": "client-credentials", "idtyp": "app"})
     oidc_scopes_narrow: bool = True
     oidc_timeout_seconds: Seconds = 3.0
     oidc_refresh_seconds: Seconds = 300.0

@@ -41,6 +41,12 @@ def is_write_conflict(error: PyMongoError) -> bool:
     return _WRITE_CONFLICT in codes(error)
 
 
+def is_lost_transaction(error: PyMongoError) -> bool:
+    """Whether a transaction is gone with its connection, and not for want of time."""
+    lost = isinstance(error, ConnectionFailure) and not error.timeout
+    return lost and error.has_error_label("TransientTransactionError")
+
+
 def is_timeout(error: PyMongoError) -> bool:
     """Whether a statement has used up its time."""
     slow = isinstance(error, (ExecutionTimeout, NetworkTimeout))

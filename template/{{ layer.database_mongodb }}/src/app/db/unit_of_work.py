@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 
 from app.db.client import Document
 from app.db.collection import Collection
-from app.db.failures import is_timeout, is_write_conflict
+from app.db.failures import is_lost_transaction, is_timeout, is_write_conflict
 from app.db.tracing import command_span
 
 T = TypeVar("T")
@@ -59,12 +59,7 @@ class UnitOfWork:
 
     async def read(self, operation: str, collection: str, act: Act[T]) -> T:
         """For `Collection`: run what writes nothing."""
-        with command_span(operation, self.database.name, collection):
-            try:
-                return await act(self.session)
-            except PyMongoError:
-                self._failed = True
-                raise
+        return await self.write(operation, collection, act, lambda _: False)
 
     async def write(
         self,
@@ -75,12 +70,13 @@ class UnitOfWork:
         *,
         waits: bool = True,
     ) -> T:
-        """For `Collection`: run what writes.
+        """For `Collection`: run what may write; `changed` tells by its result whether it has.
 
         Where another transaction has the document, MongoDB lets a transaction fail and never wait.
         As long as nothing has been written, that is made up for: the transaction begins anew, and
         with it this one command, until the other has ended. So the first write waits as it would
-        in an SQL database, and then meets what the other has left; later ones raise.
+        in an SQL database, and then meets what the other has left; later ones raise. In the same
+        way a connection is replaced that turns out to have ended.
         """
         limit = asyncio.get_running_loop().time() + self._seconds
         pause = _SHORTEST_PAUSE
@@ -92,7 +88,8 @@ class UnitOfWork:
                     return done
                 except PyMongoError as error:
                     late = asyncio.get_running_loop().time() + pause > limit
-                    if not waits or self._written or late or not is_write_conflict(error):
+                    passing = (waits and is_write_conflict(error)) or is_lost_transaction(error)
+                    if self.session is None or self._written or late or not passing:
                         self._failed = True
                         raise
             await self._begin_anew()

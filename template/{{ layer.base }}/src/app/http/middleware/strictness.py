@@ -9,7 +9,7 @@ from app.errors import AppError, ErrorCode
 from app.http.errors import error_response
 from app.http.paths import OPERATIONS
 
-_SINGLE_HEADERS = frozenset({b"authorization", b"content-type", b"idempotency-key"})
+_SINGLE_HEADERS = frozenset({b"authorization", b"content-type", b"idempotency-key", b"x-api-key"})
 _DOCUMENTATION = "/docs"
 
 REFUSAL = "refusal"

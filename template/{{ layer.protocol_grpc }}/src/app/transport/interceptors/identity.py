@@ -10,7 +10,7 @@ from app.platform.context import context
 from app.platform.rate_limit import RateLimiter
 from app.transport.calls import Behaviour, Call, Rpc, caller
 
-_SINGLE = ("authorization", "idempotency-key")
+_SINGLE = ("authorization", "idempotency-key", "x-api-key")
 
 
 class IdentityInterceptor:
