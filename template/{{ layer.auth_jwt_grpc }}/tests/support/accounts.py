@@ -16,6 +16,8 @@ from tests.support.service import Service, run_command
 PRODUCTION_SETTINGS = {"JWT_ISSUER": "https://api.example.com", "JWT_AUDIENCE": "api"}
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away, and what has been revoked is not known.
+WITHOUT_CACHE = "DEPENDENCY_UNAVAILABLE"
 # What anybody may call, to become known.
 PUBLIC_METHODS = {
     f"auth.v1.AuthService/{name}" for name in ("LogIn", "RefreshTokens", "Register", "RevokeToken")

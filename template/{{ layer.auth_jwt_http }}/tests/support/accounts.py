@@ -14,6 +14,8 @@ from tests.support.service import Service
 PRODUCTION_SETTINGS = {"JWT_ISSUER": "https://api.example.com", "JWT_AUDIENCE": "api"}
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away, and what has been revoked is not known.
+WITHOUT_CACHE = "DEPENDENCY_UNAVAILABLE"
 PASSWORD = "violet-otter-cabin-4821"
 # Passwords of the tests, access and refresh tokens: what no database may hold.
 SECRETS = re.compile(r"otter|teapot|eyJ[\w-]+\.|(?<![\w-])[\w-]{65}(?![\w-])")

@@ -13,7 +13,7 @@ def documents() -> Documents:
 
 
 def test_a_document_is_parsed_once(documents: Documents) -> None:
-    text = "query A { me { id } } query B { me { email } }"
+    text = "query A { me { id } } query B { me { roles } }"
     one, two = documents.operation(text, "A"), documents.operation(text, "B")
     assert one.document is two.document
     assert (one.label, two.label) == ("me", "me")
