@@ -12,6 +12,8 @@ from tests.support.service import Service
 PRODUCTION_SETTINGS: dict[str, str] = {}
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away.
+WITHOUT_CACHE = "OK"
 # What anybody may call, to become known.
 PUBLIC_METHODS = set[str]()
 # Keys: what no database may hold.

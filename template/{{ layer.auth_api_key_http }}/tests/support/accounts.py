@@ -10,6 +10,8 @@ from tests.support.service import Service
 PRODUCTION_SETTINGS: dict[str, str] = {}
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away.
+WITHOUT_CACHE = "OK"
 # Keys: what no database may hold.
 SECRETS = re.compile(r"_[0-9a-f]{32}_[\w-]{20}")
 

@@ -20,6 +20,8 @@ PRODUCTION_SETTINGS = {
 }
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away, and what has been revoked is not known.
+WITHOUT_CACHE = "DEPENDENCY_UNAVAILABLE"
 # What anybody may call, to become known.
 PUBLIC_METHODS = {
     f"auth.v1.AuthService/{name}" for name in ("LogIn", "RefreshTokens", "Register", "RevokeToken")

@@ -18,6 +18,8 @@ PRODUCTION_SETTINGS = {
 }
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away, and what has been revoked is not known.
+WITHOUT_CACHE = "DEPENDENCY_UNAVAILABLE"
 PASSWORD = "violet-otter-cabin-4821"
 # Passwords of the tests, access and refresh tokens: what no database may hold.
 SECRETS = re.compile(r"otter|teapot|eyJ[\w-]+\.|(?<![\w-])[\w-]{65}(?![\w-])")

@@ -14,6 +14,8 @@ from tests.support.service import Service
 PRODUCTION_SETTINGS = {"PASSWORD_HASH_MEMORY_KIB": "19456"}
 # Credentials cannot be narrowed by scopes.
 SCOPED = False
+# What a caller is answered while the cache is away.
+WITHOUT_CACHE = "OK"
 PASSWORD = "violet-otter-cabin-4821"
 # Passwords of the tests, ids of sessions and CSRF tokens: what no database may hold.
 SECRETS = re.compile(r"otter|teapot|(?<![\w$-])[\w-]{43}(?![\w-])")

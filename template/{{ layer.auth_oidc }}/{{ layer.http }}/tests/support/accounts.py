@@ -11,6 +11,8 @@ from tests.support.tokens import access_claims, signed
 PRODUCTION_SETTINGS = {"OIDC_ALLOW_HTTP": "true"}
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away.
+WITHOUT_CACHE = "OK"
 # Tokens: what no database may hold.
 SECRETS = re.compile(r"eyJ[\w-]+\.")
 

@@ -10,6 +10,10 @@ from tests.support.tokens import access_claims, signed
 PRODUCTION_SETTINGS = {"OIDC_ALLOW_HTTP": "true"}
 # Credentials can be narrowed by scopes.
 SCOPED = True
+# What a caller is answered while the cache is away.
+WITHOUT_CACHE = "OK"
+# What anybody may call, to become known.
+PUBLIC_METHODS = set[str]()
 # Tokens: what no database may hold.
 SECRETS = re.compile(r"eyJ[\w-]+\.")
 
