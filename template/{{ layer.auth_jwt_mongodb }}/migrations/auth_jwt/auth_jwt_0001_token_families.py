@@ -1,5 +1,7 @@
 """Families of tokens."""
 
+from datetime import UTC, datetime
+
 from pymongo import IndexModel
 
 from app.db.schema import (
@@ -37,7 +39,7 @@ async def upgrade(database):
             IndexModel(
                 "revoked_at",
                 name="revoked_at",
-                partialFilterExpression={"revoked_at": {"$type": "date"}},
+                partialFilterExpression={"revoked_at": {"$gt": datetime.fromtimestamp(0, UTC)}},
             ),
         ],
     )
