@@ -1,10 +1,11 @@
 """Clients to act as."""
 
 import re
+from collections.abc import Callable
 
 from app.proto.auth.v1 import api_keys_pb2
 from app.proto.auth.v1.api_keys_pb2_grpc import ApiKeyServiceStub
-from tests.support.calls import Client
+from tests.support.calls import Client, calling
 from tests.support.keys import new_client, new_key
 from tests.support.service import Service
 
@@ -41,6 +42,12 @@ def keys_stub(client: Client) -> ApiKeyServiceStub:
     return ApiKeyServiceStub(client.channel)
 
 
-def end_sessions(client: Client) -> None:
-    """Revoke what the client's credentials were given for."""
-    keys_stub(client).RevokeCurrentApiKey(api_keys_pb2.RevokeCurrentApiKeyRequest())
+def sign_in_for_a_while(service: Service) -> tuple[dict[str, str], Callable[[], None]]:
+    """The headers of a new client, and what revokes its key."""
+    headers = sign_in(service)
+
+    def end() -> None:
+        with calling(service, headers) as client:
+            keys_stub(client).RevokeCurrentApiKey(api_keys_pb2.RevokeCurrentApiKeyRequest())
+
+    return headers, end

@@ -1,7 +1,7 @@
 """Accounts to act as."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -9,7 +9,7 @@ import grpc
 
 from app.proto.auth.v1 import auth_pb2
 from app.proto.auth.v1.auth_pb2_grpc import AuthServiceStub
-from tests.support.calls import Client, calling
+from tests.support.calls import calling
 from tests.support.service import Service, run_command
 
 # What production asks for beside the keys, and what no provider of development sets well enough.
@@ -91,6 +91,12 @@ def credentials(service: Service, account: str, scope: str | None = None) -> dic
     return {"Authorization": f"Bearer {token}"}
 
 
-def end_sessions(client: Client) -> None:
-    """Revoke what the client's credentials were given for."""
-    auth_stub(client.channel).RevokeAllTokens(auth_pb2.RevokeAllTokensRequest())
+def sign_in_for_a_while(service: Service) -> tuple[dict[str, str], Callable[[], None]]:
+    """The headers of a new session, and what ends it."""
+    headers = sign_in(service)
+
+    def end() -> None:
+        with calling(service, headers) as client:
+            auth_stub(client.channel).RevokeAllTokens(auth_pb2.RevokeAllTokensRequest())
+
+    return headers, end

@@ -1,6 +1,8 @@
 """Callers to act as, whom the identity provider knows."""
 
 import re
+import time
+from collections.abc import Callable
 from uuid import uuid4
 
 from tests.support.service import Service
@@ -12,6 +14,8 @@ PRODUCTION_SETTINGS = {"OIDC_ALLOW_HTTP": "true"}
 SCOPED = True
 # What a caller is answered while the cache is away.
 WITHOUT_CACHE = "OK"
+# What anybody may call, to become known.
+PUBLIC_METHODS = set[str]()
 # What anybody may call, to become known.
 PUBLIC_METHODS = set[str]()
 # Tokens: what no database may hold.
@@ -33,3 +37,10 @@ def credentials(service: Service, account: str, scope: str | None = None) -> dic
     roles = [account.partition("-")[0]]
     claims = access_claims(service.environment, account, roles=roles, scope=scope)
     return {"Authorization": f"Bearer {signed(claims)}"}
+
+
+def sign_in_for_a_while(service: Service) -> tuple[dict[str, str], Callable[[], None]]:
+    """The headers of a token that ends in two seconds, and nothing that ends it before."""
+    # It is accepted for 30 seconds more.
+    claims = access_claims(service.environment, "ada", exp=int(time.time()) - 28, roles=["member"])
+    return {"Authorization": f"Bearer {signed(claims)}"}, lambda: None
