@@ -107,14 +107,17 @@ def _copy(template: Path, project: Path, *data: str) -> int:
             ["database=sqlite", "hosting=kubernetes"],
             "database=sqlite does not go with hosting=kubernetes: a SQLite file cannot be shared "
             "by several instances, nor outlive the one it is in. "
-            "Pick database=postgresql or hosting=compose instead.",
+            "Pick database=postgresql or database=mysql or hosting=compose instead.",
         ),
         (
             ["cache=memory", "hosting=kubernetes"],
             "cache=memory does not go with hosting=kubernetes: several instances would each keep "
             "their own limits and token deny list. Pick cache=redis or hosting=compose instead.",
         ),
-        (["database=mongodb"], "database=mongodb is not offered: pick one of postgresql, sqlite."),
+        (
+            ["database=mongodb"],
+            "database=mongodb is not offered: pick one of postgresql, mysql, sqlite.",
+        ),
         (
             ["protocol=soap"],
             "protocol=soap is not offered: pick one of rest, graphql, grpc.",

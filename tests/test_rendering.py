@@ -89,6 +89,7 @@ def test_a_choice_not_taken_leaves_no_code_behind(rendered: Rendered) -> None:
     """The driver of each choice is imported where it was chosen, and nowhere else."""
     drivers = {
         "asyncpg": ("database", "postgresql"),
+        "asyncmy": ("database", "mysql"),
         "aiosqlite": ("database", "sqlite"),
     }
     source = "\n".join(

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+from tests.support import servers
 from tests.support.projects import start, update
 from tests.support.snapshot import ROOT, commit
 
@@ -26,7 +27,7 @@ depends_on = "orders_0001"
 
 
 def upgrade() -> None:
-    op.execute("CREATE TABLE invoices (id TEXT PRIMARY KEY)")
+    op.execute("CREATE TABLE invoices (id VARCHAR(36) PRIMARY KEY)")
     op.execute("INSERT INTO invoices VALUES ('mine')")
 
 
@@ -57,14 +58,54 @@ def test_switching_an_option_adds_its_tables_beside_the_users(
         assert connection.execute("SELECT id FROM invoices").fetchall() == [("mine",)]
 
 
+def test_switching_the_database_leaves_the_old_one_alone(template: Path, tmp_path: Path) -> None:
+    project = start(template, tmp_path / "project", ANSWERS | {"queue": "redis"})
+    own = project / "migrations" / "versions" / "app_0002_invoices.py"
+    own.write_text(f'"""Invoices."""\n\nfrom alembic import op\n{OWN_REVISION}', encoding="utf-8")
+    commit(project, "Our own table")
+    database = tmp_path / "service.db"
+    tables = _migrated(project, database)
+
+    update(project, {"database": "mysql"})
+    shutil.copy(ROOT / "uv.lock", project / "uv.lock")
+    for command in (("upgrade",), ("current", "--check")):
+        subprocess.run(
+            [
+                "uv",
+                "run",
+                "--quiet",
+                "python",
+                "-m",
+                "dev",
+                "exec",
+                "--",
+                "app",
+                "migrate",
+                *command,
+            ],
+            cwd=project,
+            env=_environment() | servers.environment(project),
+            check=True,
+        )
+    commit(project, "Lock what was installed")
+
+    update(project, {"database": "sqlite"})
+    assert _migrated(project, database) == tables
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT id FROM invoices").fetchall() == [("mine",)]
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+
+
 def _migrated(project: Path, database: Path) -> set[str]:
     """Bring the database to the project's newest revisions; returns the names of its tables."""
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
-    environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
     subprocess.run(
         ["uv", "run", "--quiet", "app", "migrate", "upgrade"],
         cwd=project,
-        env=environment | {"DATABASE_URL": f"sqlite:///{database}"},
+        env=_environment() | {"DATABASE_URL": f"sqlite:///{database}"},
         check=True,
     )
     commit(project, "Lock what was installed")
