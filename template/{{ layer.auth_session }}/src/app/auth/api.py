@@ -26,20 +26,16 @@ async def from_own_page(request: ApiRequest) -> None:
 
 router = APIRouter(tags=["auth"], route_class=AccessRoute)
 public_router = APIRouter(route_class=AccessRoute)
-router.include_router(accounts_api.router, dependencies=[Depends(from_own_page)])
+router.include_router(
+    accounts_api.router,
+    dependencies=[Depends(from_own_page)],
+    responses={403: error_responses(403, public=True)[403]},
+)
 
-_SET_COOKIE = {
-    "Set-Cookie": {
-        "description": "The id of the session",
-        "schema": {"type": "string", "maxLength": 256},
-    }
-}
-_REMOVED_COOKIE = {
-    "Set-Cookie": {
-        "description": "Takes the cookie from the browser",
-        "schema": {"type": "string", "maxLength": 256},
-    }
-}
+_TEXT = {"type": "string", "maxLength": 256}
+_SET_COOKIE = {"Set-Cookie": {"description": "The id of the session", "schema": _TEXT}}
+_REMOVED_COOKIE = {"Set-Cookie": {"description": "Takes the id away", "schema": _TEXT}}
+_NEW_TOKEN = {"X-CSRF-Token": {"description": "The token from now on", "schema": _TEXT}}
 
 
 @router.post(
@@ -109,16 +105,7 @@ async def log_out_everywhere(request: ApiRequest, response: Response) -> None:
     operation_id="changePassword",
     status_code=204,
     responses={
-        204: success(
-            "The password is changed",
-            **_SET_COOKIE,
-            **{
-                "X-CSRF-Token": {
-                    "description": "The CSRF token of the session from now on",
-                    "schema": {"type": "string", "maxLength": 64},
-                }
-            },
-        ),
+        204: success("The password is changed", **_SET_COOKIE, **_NEW_TOKEN),
         **error_responses(409, 413, 415, 422),
     },
 )

@@ -33,6 +33,7 @@ _RESPONSE_HEADERS = (
     "Retry-After",
     "Sunset",
     "WWW-Authenticate",
+    "X-CSRF-Token",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
