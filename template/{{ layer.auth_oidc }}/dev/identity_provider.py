@@ -45,17 +45,17 @@ def kept_keys() -> Path:
         FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
             unfinished = Path(folder) / KEYS.name
-            write_keys(unfinished, new_keys("development"))
+            write_keys(unfinished, new_keys())
             unfinished.rename(KEYS)
     return KEYS
 
 
-def new_keys(name: str) -> KeySet:
-    """Private keys of each kind that providers sign with; their `kid` begins with the name."""
+def new_keys() -> KeySet:
+    """A private key of each kind that providers sign with."""
     made = (
-        ECKey.generate_key("P-256", {"kid": f"{name}-ec", "alg": "ES256", "use": "sig"}),
-        RSAKey.generate_key(2048, {"kid": f"{name}-rsa", "use": "sig"}),
-        OKPKey.generate_key("Ed25519", {"kid": f"{name}-ed", "use": "sig"}),
+        ECKey.generate_key("P-256", {"kid": "development-ec", "use": "sig", "alg": "ES256"}),
+        RSAKey.generate_key(2048, {"kid": "development-rsa", "use": "sig"}),
+        OKPKey.generate_key("Ed25519", {"kid": "development-ed", "use": "sig"}),
     )
     return KeySet(list(made))
 

@@ -27,6 +27,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       redirect_uris: ["http://127.0.0.1/callback"],
     },
   ],
+  clientDefaults: { id_token_signed_response_alg: "ES256" },
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },

@@ -23,7 +23,6 @@ from tests.support.tokens import access_claims, signed, signing_key
 pytestmark = pytest.mark.anyio
 
 STRANGER = ECKey.generate_key("P-256", {"kid": "stranger"})
-PUBLIC = signing_key("RSA").as_dict(private=False)
 Json = dict[str, Any]
 
 
@@ -238,11 +237,11 @@ async def test_a_public_key_is_no_secret_for_an_hmac(
     form: str, tokens: AccessTokens, claims: Json
 ) -> None:
     key = signing_key("RSA")
-    public = RSAKey.import_key(PUBLIC)
+    public = RSAKey.import_key(key.as_dict(private=False))
     secret = {
         "pem": public.as_pem(private=False),
         "der": public.as_der(private=False),
-        "jwk": json.dumps(PUBLIC).encode(),
+        "jwk": json.dumps(public.as_dict()).encode(),
     }[form]
     good = signed(claims, {"alg": "HS256"}, key, "RS256").rpartition(".")[0]
     digest = hmac.digest(secret, good.encode(), hashlib.sha256)

@@ -17,8 +17,7 @@ from app.auth.settings import AuthSettings
 from app.errors import AppError, ErrorCode
 from app.platform.context import RequestContext, reset_context, set_context
 from app.platform.http_client import HttpClient, HttpClientSettings
-from dev.identity_provider import new_keys
-from tests.support.providers import Provider, own_provider
+from tests.support.providers import Provider, new_keys, own_provider
 from tests.support.receiver import Call, Receiver, Reply, receiving
 
 pytestmark = pytest.mark.anyio
@@ -103,20 +102,20 @@ def refreshes(outcome: str) -> float:
 async def test_a_key_that_is_new_is_found_at_once(provider: Provider, make: Make) -> None:
     keys = make(issuer(provider))
     await keys.start()
-    assert await keys.find("second-ec") is None
+    assert await keys.find("second") is None
     await asyncio.to_thread(provider.start, SECOND, FIRST)
     await asyncio.sleep(QUICK["oidc_retry_seconds"])
-    assert await keys.find("second-ec") is not None
-    assert await keys.find("first-ec") is not None
+    assert await keys.find("second") is not None
+    assert await keys.find("first") is not None
 
 
 async def test_a_key_that_is_withdrawn_counts_no_more(provider: Provider, make: Make) -> None:
     keys = make(issuer(provider), oidc_refresh_seconds=0.2)
     await keys.start()
-    assert keys.known("first-ec")
+    assert keys.known("first")
     await asyncio.to_thread(provider.start, SECOND)
-    await until(lambda: keys.known("first-ec") is None)
-    assert keys.known("second-ec")
+    await until(lambda: keys.known("first") is None)
+    assert keys.known("second")
 
 
 async def test_without_the_provider_known_keys_go_on_for_a_while(
@@ -127,14 +126,14 @@ async def test_without_the_provider_known_keys_go_on_for_a_while(
     failures = refreshes("failure")
     await asyncio.to_thread(provider.stop)
     await until(lambda: refreshes("failure") > failures)
-    assert await keys.find("first-ec")
-    assert await code_of(keys, "second-ec") is ErrorCode.DEPENDENCY_UNAVAILABLE
+    assert await keys.find("first")
+    assert await code_of(keys, "second") is ErrorCode.DEPENDENCY_UNAVAILABLE
     with pytest.raises(AppError):
         await keys.check()
-    await until(lambda: keys.known("first-ec") is None)
-    assert await code_of(keys, "first-ec") is ErrorCode.DEPENDENCY_UNAVAILABLE
+    await until(lambda: keys.known("first") is None)
+    assert await code_of(keys, "first") is ErrorCode.DEPENDENCY_UNAVAILABLE
     await asyncio.to_thread(provider.start, FIRST)
-    await until(lambda: keys.known("first-ec") is not None)
+    await until(lambda: keys.known("first") is not None)
     await keys.check()
 
 
@@ -145,10 +144,10 @@ async def test_a_provider_that_is_frozen_holds_nobody_up_for_long(
     keys = make(issuer(provider), oidc_timeout_seconds=0.5)
     began = time.monotonic()
     await keys.start()
-    assert await code_of(keys, "first-ec") is ErrorCode.DEPENDENCY_UNAVAILABLE
+    assert await code_of(keys, "first") is ErrorCode.DEPENDENCY_UNAVAILABLE
     assert time.monotonic() - began < 3
     await asyncio.to_thread(provider.start, FIRST)
-    await until(lambda: keys.known("first-ec") is not None)
+    await until(lambda: keys.known("first") is not None)
 
 
 async def test_names_that_are_made_up_reach_the_provider_seldom(
@@ -169,7 +168,7 @@ async def test_names_that_are_made_up_reach_the_provider_seldom(
 
 async def test_callers_at_the_same_time_ask_once(receiver: Receiver, make: Make) -> None:
     keys = make(receiver.url)
-    found = await asyncio.gather(*(keys.find("first-ec") for _ in range(40)))
+    found = await asyncio.gather(*(keys.find("first") for _ in range(40)))
     assert all(key is found[0] is not None for key in found)
     assert len(receiver.calls) == 2
 
@@ -187,10 +186,10 @@ async def test_a_caller_without_time_does_not_fail_the_others(
     keys = make(receiver.url)
     short = RequestContext("short", deadline=asyncio.get_running_loop().time() + 0.05)
     token = set_context(short)
-    impatient = asyncio.create_task(keys.find("first-ec"))
+    impatient = asyncio.create_task(keys.find("first"))
     reset_context(token)
     await asyncio.sleep(0.05)
-    patient = asyncio.create_task(keys.find("first-ec"))
+    patient = asyncio.create_task(keys.find("first"))
     impatient.cancel()
     assert await patient is not None
     assert receiver.calls[0].headers["x-request-id"] != "short"
@@ -220,13 +219,13 @@ async def test_discovery_that_is_not_to_be_trusted_gives_no_keys(
     receiver.answer = discovery(receiver, **changes)
     keys = make(receiver.url)
     await keys.start()
-    assert await code_of(keys, "first-ec") is ErrorCode.DEPENDENCY_UNAVAILABLE
+    assert await code_of(keys, "first") is ErrorCode.DEPENDENCY_UNAVAILABLE
 
 
 async def test_an_issuer_is_compared_as_it_is_written(receiver: Receiver, make: Make) -> None:
     receiver.answer = discovery(receiver, issuer=f"{receiver.url}/")
-    assert await make(f"{receiver.url}/").find("first-ec")
-    assert await code_of(make(receiver.url), "first-ec") is ErrorCode.DEPENDENCY_UNAVAILABLE
+    assert await make(f"{receiver.url}/").find("first")
+    assert await code_of(make(receiver.url), "first") is ErrorCode.DEPENDENCY_UNAVAILABLE
     assert receiver.calls[0].path == "/.well-known/openid-configuration"
 
 
@@ -248,15 +247,15 @@ async def test_answers_that_are_no_discovery_give_no_keys(
 ) -> None:
     receiver.answer = lambda call: reply
     keys = make(receiver.url)
-    assert await code_of(keys, "first-ec") is ErrorCode.DEPENDENCY_UNAVAILABLE
+    assert await code_of(keys, "first") is ErrorCode.DEPENDENCY_UNAVAILABLE
     assert len(receiver.calls) == 1
 
 
 async def test_keys_that_stay_are_the_same_objects(provider: Provider, make: Make) -> None:
     keys = make(issuer(provider))
-    before = await keys.find("first-ec")
+    before = await keys.find("first")
     await keys.refresh()
-    assert await keys.find("first-ec") is before is not None
+    assert await keys.find("first") is before is not None
 
 
 def test_the_tests_have_different_keys() -> None:

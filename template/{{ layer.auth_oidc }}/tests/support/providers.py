@@ -6,10 +6,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 
 from dev.identity_provider import AUDIENCE, running, write_keys
 from dev.processes import free_port
+
+
+def new_keys(name: str) -> KeySet:
+    """One key of its own, which has the name."""
+    return KeySet([ECKey.generate_key("P-256", {"kid": name, "alg": "ES256", "use": "sig"})])
 
 
 @dataclass

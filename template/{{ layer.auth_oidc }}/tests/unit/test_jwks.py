@@ -9,7 +9,7 @@ from joserfc.util import urlsafe_b64encode
 from app.auth.keys import MOST_KEYS, parse_jwks
 from dev.identity_provider import new_keys
 
-KEYS = new_keys("one")
+KEYS = new_keys()
 PUBLIC: list[dict[str, Any]] = [dict(key.as_dict(private=False)) for key in KEYS.keys]
 EC, RSA, _ = PUBLIC
 WEAK = urlsafe_b64encode((2**2047 - 1).to_bytes(256)).decode()
@@ -20,10 +20,10 @@ def names(*keys: object) -> list[str]:
 
 
 def test_keys_of_each_kind_are_used() -> None:
-    assert names(*PUBLIC) == ["one-ec", "one-rsa", "one-ed"]
+    assert names(*PUBLIC) == ["development-ec", "development-rsa", "development-ed"]
     # Entra ID says nothing of the algorithm, and adds certificates.
-    assert names({**RSA, "x5c": ["MIIDBT"], "x5t": "aB"}) == ["one-rsa"]
-    assert names({name: EC[name] for name in ("kty", "crv", "x", "y", "kid")}) == ["one-ec"]
+    assert names({**RSA, "x5c": ["MIIDBT"], "x5t": "aB"}) == ["development-rsa"]
+    assert names({name: EC[name] for name in ("kty", "crv", "x", "y", "kid")}) == ["development-ec"]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_keys_of_each_kind_are_used() -> None:
     ids=lambda key: str(key)[:20],
 )
 def test_what_verifies_no_signature_is_left_out(key: object) -> None:
-    assert names(EC, key) == ["one-ec"]
+    assert names(EC, key) == ["development-ec"]
 
 
 def test_a_private_key_is_not_kept() -> None:
@@ -69,5 +69,5 @@ def test_a_key_that_is_still_listed_stays_the_same_one() -> None:
     known = parse_jwks({"keys": PUBLIC}, {})
     again = parse_jwks({"keys": PUBLIC}, known)
     assert all(again[kid] is key for kid, key in known.items())
-    other = ECKey.generate_key("P-256", {"kid": "one-ec"}).as_dict(private=False)
-    assert parse_jwks({"keys": [other]}, known)["one-ec"] is not known["one-ec"]
+    other = ECKey.generate_key("P-256", {"kid": "development-ec"}).as_dict(private=False)
+    assert parse_jwks({"keys": [other]}, known)["development-ec"] is not known["development-ec"]
