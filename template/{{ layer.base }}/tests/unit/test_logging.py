@@ -86,6 +86,7 @@ except ZeroDivisionError:
 def test_secrets_and_personal_data_are_taken_out() -> None:
     secret = "hunter2"
     jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
+    key = f"app_{'0f' * 16}_{'Ab1' * 17}"
     values = {
         "password": secret,
         "new_password": secret,
@@ -98,6 +99,7 @@ def test_secrets_and_personal_data_are_taken_out() -> None:
         "email": "alice@example.com",
         "who": ["mail alice@example.com"],
         "path": "/users/alice%40example.com",
+        "key": key,
         "form": f"grant_type=refresh_token&refresh_token={secret}&client_secret={secret}",
         "error": ValueError(f"token: {secret}"),
     }
@@ -111,7 +113,7 @@ except ValueError:
 """
     text = written(code)
     assert text.count("[redacted]") >= len(values)
-    for hidden in (secret, "alice", jwt[:20], jwt[-10:]):
+    for hidden in (secret, "alice", jwt[:20], jwt[-10:], key[-20:]):
         assert hidden not in text
 
 

@@ -32,6 +32,7 @@ _SENSITIVE_NAME = re.compile(
 _SENSITIVE_TEXT = re.compile(
     r"""(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/=-]+      # credentials of a header
     | \beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*                 # a JWT
+    | (?P<id>\b[a-z][a-z0-9]*_[0-9a-f]{32}_)\w{40,}       # an API key, whose id may be told
     | (?P<user>://[^\s/:@]*:)[^\s/@]+(?=@)                # a password in a URL
     | (?P<name>(?:password|secret|token|api_?key)["']?\s*[=:]\s*["']?)[^\s"'&,;)}]+
     | \b[\w.+-]+(?:@|%40)[\w-]+\.[\w.-]+                  # an e-mail address
@@ -39,7 +40,7 @@ _SENSITIVE_TEXT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 # Text without any of these cannot match the one above, and is told from it ten times as fast.
-_SUSPICIOUS = re.compile(r"[\s:=@]|%40|eyj", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"[\s:=@]|%40|eyj|_[0-9a-f]{32}_", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MAX_TRACEBACK = 16_384
 
