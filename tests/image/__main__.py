@@ -195,6 +195,8 @@ def _settings(folder: Path, servers: dict[str, str]) -> list[str]:
         f"--env=ALLOWED_HOSTS={_HOST}",
         f"--env=JWT_ISSUER=https://{_HOST}",
         "--env=JWT_AUDIENCE=service",
+        "--env=OIDC_ISSUER=https://id.example.com",
+        "--env=OIDC_AUDIENCE=service",
         "--env=GRPC_INSECURE=true",
     ]
 
@@ -221,7 +223,7 @@ def _ask(port: int, protocol: str) -> None:
     """The service answers, and to its own name alone."""
     orders = [("/v1/orders", _HOST, 401), ("/v1/orders", "other.example.com", 400)]
     if protocol == "grpc":
-        orders = [("/.well-known/jwks.json", _HOST, 200)]
+        orders = [("/nothing", _HOST, 404), ("/nothing", "other.example.com", 400)]
         _call("127.0.0.1:50051")
     for path, host, expected in (
         ("/health/ready", _HOST, 200),

@@ -32,6 +32,7 @@ ENTRA = {"sub": "AAAAAAAAAAAAAAAAAAAAA", "azp": "b1e4", "scp": "orders:read", "r
 ENTRA_MACHINE = {"sub": "0aeb", "oid": "0aeb", "azp": "b1e4", "idtyp": "app", "roles": ["member"]}
 AUTH0 = {"sub": "auth0|5f7c8ec7", "azp": "web", "scope": "openid", "permissions": ["orders:read"]}
 AUTH0_MACHINE = {"sub": "robot@clients", "azp": "robot", "gty": "client-credentials"}
+AUTH0_MACHINE_9068 = {"sub": "robot@clients", "client_id": "robot"}
 OKTA = {"sub": "ada@example.com", "cid": "0oa1", "uid": "00u1", "scp": ["orders:read"]}
 OKTA_MACHINE = {"sub": "0oa1", "cid": "0oa1", "scp": ["orders:read"]}
 
@@ -52,6 +53,7 @@ def test_people_are_users(claims: Json) -> None:
         KEYCLOAK_MACHINE,
         ENTRA_MACHINE,
         AUTH0_MACHINE,
+        AUTH0_MACHINE_9068,
         OKTA_MACHINE,
     ],
 )
@@ -66,6 +68,8 @@ def test_clients_that_act_for_themselves_are_machines(claims: Json) -> None:
         {**KEYCLOAK_MACHINE, "preferred_username": "service-account-other"},
         {**AUTH0, "gty": "password"},
         {**ENTRA, "idtyp": "user"},
+        {"sub": "other@clients", "azp": "robot"},
+        {"sub": "ada", "client_id": ["ada"]},
         {"sub": "ada", "preferred_username": "service-account-"},
     ],
 )

@@ -9,7 +9,8 @@ from app.auth.settings import AuthSettings
 
 Claims = Mapping[str, Any]
 
-# The client that a token was given to, as RFC 9068, OpenID Connect, Okta and Entra ID name it.
+# The client that a token was given to, as RFC 9068, OpenID Connect, Okta and Entra ID name it;
+# Auth0 makes `client@clients` of it, where that is the subject.
 _CLIENT = ("client_id", "azp", "cid", "appid")
 # What only ID tokens and logout tokens carry.
 _OF_OTHER_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
@@ -54,7 +55,8 @@ def principal_of(claims: Claims, settings: AuthSettings) -> Principal:
 
 def is_machine(claims: Claims, settings: AuthSettings) -> bool:
     """Whether a client got the token for itself: there is no user, or the provider says so."""
-    if any(claims.get(name) == claims["sub"] for name in _CLIENT):
+    named = [name for name in _CLIENT if isinstance(claims.get(name), str)]
+    if any(claims["sub"] in {claims[name], f"{claims[name]}@clients"} for name in named):
         return True
     # Keycloak's user behind a client; tokens of people carry no `client_id` there.
     client = claims.get("client_id")
