@@ -56,7 +56,7 @@ def test_a_forced_answer_is_not_asked(asked: Any) -> None:
 
 def test_an_answer_given_for_a_later_question_forces_earlier_ones(asked: Any) -> None:
     names, answers = asked({"hosting": "kubernetes"}, profile="prototype")
-    assert {"database", "cache"} & set(names) == set()
+    assert "cache" not in names
     assert (answers["database"], answers["cache"]) == ("postgresql", "redis")
 
 
