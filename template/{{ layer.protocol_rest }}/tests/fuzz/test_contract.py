@@ -12,6 +12,7 @@ from tests.support.service import Service, run_command
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "20")
 SEED = os.environ.get("FUZZ_SEED")
+ENDING = ("revokeAllTokens", "revokeCurrentApiKey", "logOut", "logOutEverywhere")
 CONFIGURATION = """
 [auth.wfc]
 path = "users.json"
@@ -46,7 +47,7 @@ def test_schemathesis_has_no_finding(service: Service, tmp_path: Path) -> None:
         *("run", "openapi.json", "--url", service.url, "--checks", "all"),
         *("--max-examples", EXAMPLES, "--no-color"),
         # These end what the test itself goes by.
-        *("--exclude-operation-id-regex", "^(revokeAllTokens|logOut|logOutEverywhere)$"),
+        *("--exclude-operation-id-regex", f"^({'|'.join(ENDING)})$"),
         # Deleting an order cancels it: it can still be read.
         *("--exclude-checks", "use_after_free"),
         *(("--seed", SEED) if SEED else ()),
