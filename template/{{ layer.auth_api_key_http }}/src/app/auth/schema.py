@@ -38,8 +38,8 @@ class CreateApiKey(BaseModel):
 
     client: ClientName
     role: Role
-    scopes: Omittable[_Scopes] = None
-    expires_in: Omittable[Lifetime] = None
+    scopes: _Scopes | None = None
+    expires_in: Lifetime | None = None
 
     def to_request(self) -> KeyRequest:
         scopes = None if self.scopes is None else frozenset(self.scopes)
@@ -51,8 +51,8 @@ class RotateApiKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    overlap: Omittable[Annotated[int, Field(ge=0, le=2**31 - 1)]] = None
-    expires_in: Omittable[Lifetime] = None
+    overlap: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    expires_in: Lifetime | None = None
 
 
 class ClientOut(BaseModel):
