@@ -14,6 +14,7 @@ from app.auth.authentication import AuthRequest
 from app.auth.principal import Principal, Role
 from app.auth.service import Auth
 from app.auth.sessions import Session, SessionKey
+from app.auth.settings import AuthSettings
 from app.auth.store import Sessions
 from app.auth.users import Users
 from app.bootstrap import build_service
@@ -184,7 +185,7 @@ async def test_a_new_password_changes_the_key_and_ends_the_others(
 
 async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Database) -> None:
     email = await registered(auth)
-    weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     async with database.unit_of_work() as work:
         user = await Users(work).with_email(email)
         assert user is not None
@@ -193,7 +194,9 @@ async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Databa
     async with database.unit_of_work(read_only=True) as work:
         renewed = await Users(work).get(user.id)
     assert renewed is not None
-    assert "$m=19456,t=2,p=1$" in renewed.password_hash
+    settings = AuthSettings.load()
+    memory, passes = settings.password_hash_memory_kib, settings.password_hash_time_cost
+    assert f"$m={memory},t={passes},p=1$" in renewed.password_hash
 
 
 async def test_a_disabled_account_neither_logs_in_nor_goes_on(auth: Auth) -> None:
