@@ -1,7 +1,6 @@
 """From a request to its principal, on the path of every request."""
 
 import hmac
-from datetime import UTC, datetime
 
 from app.auth.api_key import FORM, ApiKey, KeyText
 from app.auth.authentication import AuthRequest, bearer_token, invalid_credentials
@@ -10,6 +9,7 @@ from app.auth.principal import Principal
 from app.auth.store import ApiKeys
 from app.db import Database
 from app.errors import AppError, ErrorCode
+from app.platform import clock
 from app.platform.context import context
 from app.platform.metrics import auth_events
 from app.platform.rate_limit import RateLimiter
@@ -42,7 +42,7 @@ class KeyAuthenticator:
     async def _principal(self, text: str) -> Principal:
         presented = KeyText.parse(text)
         key = None if presented is None else await self._verify(presented)
-        now = datetime.now(UTC)
+        now = clock.now()
         if key is None or key.revoked_at is not None:
             account = text[:64] if presented is None else presented.id.hex
             await self._rate_limiter.check_login(f"key {account}", context().client_address)

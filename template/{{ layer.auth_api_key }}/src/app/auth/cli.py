@@ -15,6 +15,7 @@ from app.auth.keys import OPERATOR, IssuedKey, KeyRequest, Keys
 from app.auth.principal import Permission, Role
 from app.bootstrap import build_service
 from app.errors import AppError
+from app.platform import clock
 from app.settings import Settings
 
 _Result = TypeVar("_Result")
@@ -104,7 +105,7 @@ def list_keys(
             if cursor is None:
                 return found
 
-    now = datetime.now(UTC)
+    now = clock.now()
     for key in _run(read):
         used = "never" if key.last_used_at is None else _short(key.last_used_at)
         columns = (

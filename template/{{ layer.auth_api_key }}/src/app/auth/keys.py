@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -14,6 +14,7 @@ from app.auth.store import ApiKeys
 from app.db import Database, UnitOfWork
 from app.db.idempotency import IdempotencyRecords
 from app.errors import AppError, ErrorCode, FieldFault
+from app.platform import clock
 from app.platform.audit import audit
 from app.platform.idempotency import IdempotencyKey
 from app.platform.ids import new_uuid
@@ -120,7 +121,7 @@ class Keys:
         async with self._database.unit_of_work() as work:
             if key and (stored := await IdempotencyRecords(work).claim(key)):
                 return IssuedKey(_stored_key.validate_json(stored), None)
-            now = datetime.now(UTC)
+            now = clock.now()
             old = await _existing(work, key_id, lock=True)
             if old.ended(now):
                 raise AppError(ErrorCode.INVALID_STATE, "The key has ended: create another one")
@@ -151,7 +152,7 @@ class Keys:
         async with self._database.unit_of_work() as work:
             if key and (stored := await IdempotencyRecords(work).claim(key)):
                 return IssuedKey(_stored_key.validate_json(stored), None)
-            now = datetime.now(UTC)
+            now = clock.now()
             client = await ApiKeys(work).client_named(wanted.client)
             if client is None:
                 client = Client(new_uuid(), wanted.client, now)
@@ -184,7 +185,7 @@ class Keys:
             found = await _existing(work, key_id, lock=True)
             if found.revoked_at is not None:
                 return found
-            now = datetime.now(UTC)
+            now = clock.now()
             await ApiKeys(work).revoke(key_id, now)
             await audit(work, "api_keys.revoke", f"api_keys/{key_id}", principal=principal)
         auth_events.labels("revoke_key", "success").inc()

@@ -1,6 +1,6 @@
 """From a request to its principal, on the path of every request."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
@@ -12,6 +12,7 @@ from app.auth.sessions import Lifetime, Session, SessionKey
 from app.auth.store import Sessions
 from app.db import Database
 from app.errors import AppError
+from app.platform import clock
 from app.platform.metrics import auth_events
 
 log = structlog.get_logger(__name__)
@@ -52,7 +53,7 @@ class SessionAuthenticator:
         return session.principal
 
     async def _alive(self, key: SessionKey) -> Session:
-        now = datetime.now(UTC)
+        now = clock.now()
         async with self._database.unit_of_work(read_only=True) as work:
             session = await Sessions(work).with_key(key.digest)
         if session is None or session.expires_at <= now:

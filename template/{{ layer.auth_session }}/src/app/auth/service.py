@@ -1,6 +1,5 @@
 """Logins, and the life of their sessions."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from app.auth.accounts import Accounts
@@ -14,6 +13,7 @@ from app.auth.principal import Principal
 from app.auth.sessions import Lifetime, Session, SessionKey
 from app.auth.store import Sessions
 from app.db import UnitOfWork
+from app.platform import clock
 from app.platform.audit import audit
 from app.platform.ids import new_uuid
 from app.platform.metrics import auth_events
@@ -59,7 +59,7 @@ class Auth:
         Raises as `Logins.verify` does, and `AppError(CONFLICT)`.
         """
         login = await self._logins.verify(email, password)
-        key, now = SessionKey.new(), datetime.now(UTC)
+        key, now = SessionKey.new(), clock.now()
         session = Session(
             id=new_uuid(),
             key_hash=key.digest,
