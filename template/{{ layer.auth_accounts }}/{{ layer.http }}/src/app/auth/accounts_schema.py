@@ -68,7 +68,7 @@ class PasswordChange(BaseModel):
 
 
 class UserOut(BaseModel):
-    """The caller's account, and what its token allows."""
+    """The caller's account, and what the caller may do."""
 
     id: UUID
     email: Annotated[str, Field(max_length=MAX_EMAIL_LENGTH)]

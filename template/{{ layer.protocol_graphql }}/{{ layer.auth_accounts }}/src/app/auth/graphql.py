@@ -15,7 +15,7 @@ from app.db import Database
 RoleEnum = strawberry.enum(Role, description="A named set of permissions")
 
 
-@strawberry.type(description="The caller's account, and what its token allows")
+@strawberry.type(description="The caller's account, and what the caller may do")
 class Account:
     id: strawberry.ID
     email: str
