@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support import servers
 from tests.support.rendering import Renderer
 
 PATIENCE_SECONDS = 90
@@ -30,7 +32,8 @@ class Development:
             self.port = int(probe.getsockname()[1])
         unwanted = ("VIRTUAL_ENV", "MAKEFLAGS", "DATABASE_URL", "REDIS_URL", "BROKER_URL")
         inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
-        self._environment = {**inherited, "PORT": str(self.port)}
+        found = servers.environment(project)
+        self._environment = {**inherited, **found, "PORT": str(self.port)}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -102,7 +105,7 @@ def await_that(true: Callable[[], object], explain: Callable[[], object]) -> Non
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="module", params=["postgresql", "sqlite"])
+@pytest.fixture(scope="module", params=["postgresql", "mysql", "sqlite"])
 def development(
     request: pytest.FixtureRequest,
     renderer: Renderer,
@@ -153,9 +156,11 @@ def test_commands_join_what_runs_already(development: Development) -> None:
 
 
 def test_a_database_of_ones_own_is_used(development: Development) -> None:
-    url = "sqlite:////nowhere/app.db"
-    if "sqlite" not in development.run(".venv/bin/python", "-m", "dev", "env").stdout:
-        url = "postgresql://app:secret@127.0.0.1:1/app"
+    environment = development.run(".venv/bin/python", "-m", "dev", "env").stdout
+    (scheme,) = re.findall(r"DATABASE_URL='?(\w+):", environment)
+    url = f"{scheme}:////nowhere/app.db"
+    if scheme != "sqlite":
+        url = f"{scheme}://app:secret@127.0.0.1:1/app"
     done = development.run(
         "env", f"DATABASE_URL={url}", ".venv/bin/python", "-m", "dev", "exec", "--", "env"
     )

@@ -1,6 +1,6 @@
 """Render a service and run the exactly-once drill on it, and on a naive one, which has to fail.
 
-`python -m tests.drills [--orders 2000] [--clients 8] [--kills 10] [--database postgresql]`
+`python -m tests.drills [--orders 2000] [--clients 8] [--kills 10] [--database mysql]`
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.support import servers
 from tests.support.rendering import Renderer
 from tests.support.snapshot import snapshot
 
@@ -23,7 +24,9 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=2000)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument(
+        "--database", choices=("postgresql", "mysql", "sqlite"), default="postgresql"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drill-") as temporary:
         # The embedded database gives up root, and must still reach its data.
@@ -32,6 +35,7 @@ def main() -> int:
         with Renderer(snapshot(Path(temporary, "template"))) as renderer:
             renderer.render({"database": options.database, "hosting": "compose"}, project)
         env = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        env |= servers.environment(project)
         subprocess.run(["uv", "sync", "--quiet"], cwd=project, env=env, check=True)
         command = [
             str(project / ".venv/bin/python"),
