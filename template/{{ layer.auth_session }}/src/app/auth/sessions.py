@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
@@ -20,7 +20,7 @@ _MOST_SECONDS_BETWEEN_WRITES = 60
 class SessionKey:
     """The id in the cookie: 256 random bits, of which the service stores the SHA-256 only."""
 
-    text: str
+    text: str = field(repr=False)
 
     @classmethod
     def new(cls) -> Self:
