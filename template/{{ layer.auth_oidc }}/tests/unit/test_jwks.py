@@ -47,7 +47,6 @@ def test_keys_of_each_kind_are_used() -> None:
         "key",
         None,
     ],
-    ids=lambda key: str(key)[:20],
 )
 def test_what_verifies_no_signature_is_left_out(key: object) -> None:
     assert names(EC, key) == ["development-ec"]

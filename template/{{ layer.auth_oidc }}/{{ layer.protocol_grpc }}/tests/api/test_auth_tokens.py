@@ -1,6 +1,5 @@
 """Tokens of the identity provider as a client sees them."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,8 +47,8 @@ def test_a_machine_gets_a_token_for_itself(scope: str, code: str, service: Servi
         ({}, "OK"),
         ({"aud": "urn:invoices"}, "UNAUTHENTICATED"),
         ({"iss": "https://attacker.example"}, "UNAUTHENTICATED"),
-        ({"exp": time.time() - 31}, "TOKEN_EXPIRED"),
-        ({"nbf": time.time() + 600}, "UNAUTHENTICATED"),
+        ({"exp": 1}, "TOKEN_EXPIRED"),
+        ({"nbf": 4_000_000_000}, "UNAUTHENTICATED"),
         ({"roles": ["nobody"]}, "FORBIDDEN"),
         ({"scope": "openid"}, "FORBIDDEN"),
     ],
