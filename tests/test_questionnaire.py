@@ -107,7 +107,8 @@ def _copy(template: Path, project: Path, *data: str) -> int:
             ["database=sqlite", "hosting=kubernetes"],
             "database=sqlite does not go with hosting=kubernetes: a SQLite file cannot be shared "
             "by several instances, nor outlive the one it is in. "
-            "Pick database=postgresql or database=mysql or hosting=compose instead.",
+            "Pick database=postgresql or database=mysql or database=mongodb or hosting=compose "
+            "instead.",
         ),
         (
             ["cache=memory", "hosting=kubernetes"],
@@ -115,8 +116,8 @@ def _copy(template: Path, project: Path, *data: str) -> int:
             "their own limits and token deny list. Pick cache=redis or hosting=compose instead.",
         ),
         (
-            ["database=mongodb"],
-            "database=mongodb is not offered: pick one of postgresql, mysql, sqlite.",
+            ["database=oracle"],
+            "database=oracle is not offered: pick one of postgresql, mysql, sqlite, mongodb.",
         ),
         (
             ["protocol=soap"],

@@ -91,6 +91,7 @@ def test_a_choice_not_taken_leaves_no_code_behind(rendered: Rendered) -> None:
         "asyncpg": ("database", "postgresql"),
         "asyncmy": ("database", "mysql"),
         "aiosqlite": ("database", "sqlite"),
+        "pymongo": ("database", "mongodb"),
     }
     source = "\n".join(
         path.read_text() for name, path in rendered.files() if name.startswith("src/")
