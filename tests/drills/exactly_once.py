@@ -313,7 +313,8 @@ def drill_service(options: argparse.Namespace, env: dict[str, str], folder: Path
 
 def plain(order_id: object) -> str:
     """A UUID as the API writes it, whichever way the database does."""
-    digits = str(order_id).replace("-", "")
+    text = order_id.hex() if isinstance(order_id, bytes) else str(order_id)
+    digits = text.replace("-", "")
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
