@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.auth.api_key import NAME_PATTERN, ApiKey
+from app.auth.api_key import FORM, NAME_PATTERN, ApiKey
 from app.auth.keys import IssuedKey, KeyRequest
 from app.auth.principal import Permission, Role
 from app.transport.optional import Omittable
@@ -59,7 +59,7 @@ class ClientOut(BaseModel):
     """Who keys belong to; what is made with any of them belongs to `id`."""
 
     id: UUID
-    name: Annotated[str, Field(max_length=64)]
+    name: Annotated[str, Field(max_length=64, pattern=NAME_PATTERN)]
 
 
 class ApiKeyOut(BaseModel):
@@ -83,7 +83,7 @@ class ApiKeyOut(BaseModel):
 class IssuedApiKeyOut(ApiKeyOut):
     """A new key. `key` is told this once, and null where a request is repeated."""
 
-    key: Annotated[str, Field(max_length=128)] | None
+    key: Annotated[str, Field(max_length=128, pattern=f"^{FORM.pattern}$")] | None
 
     @classmethod
     def issued(cls, issued: IssuedKey) -> Self:
