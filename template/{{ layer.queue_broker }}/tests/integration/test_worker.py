@@ -159,8 +159,7 @@ def test_a_worker_drains_and_a_second_signal_ends_it_at_once(
 def calls_in_progress(worker: Service) -> float:
     with worker.client() as client:
         metrics = client.get("/metrics").text
-    found = re.search(r"^bulkhead_in_flight{.*} (.*)$", metrics, re.MULTILINE)
-    return float(found[1]) if found else 0
+    return sum(map(float, re.findall(r"^bulkhead_in_flight{.*} (.*)$", metrics, re.MULTILINE)))
 
 
 def test_the_messages_of_a_killed_worker_are_taken_over(
