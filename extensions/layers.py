@@ -63,6 +63,7 @@ LAYERS: dict[str, Condition] = {
     "order_watch_mongodb": _both(_watched, _mongodb),
     "database_sql": _sql,
     "sql_returning": lambda answers: answers["database"] in {"postgresql", "sqlite"},
+    "sql_server": lambda answers: answers["database"] in {"postgresql", "mysql"},
     "database_postgresql": _is("database", "postgresql"),
     "database_mysql": _is("database", "mysql"),
     "database_sqlite": _is("database", "sqlite"),

@@ -23,7 +23,8 @@ from tests.support.service import (
 def link(environment: dict[str, str]) -> Iterator[Link]:
     address = urlsplit(environment["DATABASE_URL"])
     assert address.hostname
-    with linked(address.hostname, address.port or 5432) as made:
+    assert address.port
+    with linked(address.hostname, address.port) as made:
         yield made
 
 
@@ -72,7 +73,8 @@ def test_the_service_lives_without_its_database_and_finds_it_again(
 def test_a_command_that_cannot_reach_the_database_fails_in_one_line(
     environment: dict[str, str], link: Link
 ) -> None:
-    url = f"postgresql://app:secret@127.0.0.1:{link.port}/app"
+    scheme = urlsplit(environment["DATABASE_URL"]).scheme
+    url = f"{scheme}://app:secret@127.0.0.1:{link.port}/app"
     variables = {**environment, "DATABASE_URL": url}
     for command in (("audit", "prune"), ("migrate", "current")):
         done = run_command(*command, env=variables, check=False)
