@@ -35,6 +35,8 @@ AUTH0_MACHINE = {"sub": "robot@clients", "azp": "robot", "gty": "client-credenti
 AUTH0_MACHINE_9068 = {"sub": "robot@clients", "client_id": "robot"}
 OKTA = {"sub": "ada@example.com", "cid": "0oa1", "uid": "00u1", "scp": ["orders:read"]}
 OKTA_MACHINE = {"sub": "0oa1", "cid": "0oa1", "scp": ["orders:read"]}
+# An ID token of an application without a nonce, whose `typ` and times look like any token's.
+ENTRA_ID_TOKEN = {"sub": "AAAA", "oid": "b1e4", "name": "Ada", "ver": "2.0", "roles": ["admin"]}
 
 
 def principal(claims: Json, **settings: object) -> Principal:
@@ -70,7 +72,7 @@ def test_clients_that_act_for_themselves_are_machines(claims: Json) -> None:
         {**ENTRA, "idtyp": "user"},
         {"sub": "other@clients", "azp": "robot"},
         {"sub": "ada", "client_id": ["ada"]},
-        {"sub": "ada", "preferred_username": "service-account-"},
+        {"sub": "ada", "scope": "", "preferred_username": "service-account-"},
     ],
 )
 def test_nobody_becomes_a_machine_by_their_name(claims: Json) -> None:
@@ -78,7 +80,7 @@ def test_nobody_becomes_a_machine_by_their_name(claims: Json) -> None:
 
 
 def test_what_marks_a_machine_is_a_setting() -> None:
-    claims = {"sub": "robot", "principal_type": "service"}
+    claims = {"sub": "robot", "client_id": "batch", "principal_type": "service"}
     assert principal(claims).kind == "user"
     assert principal(claims, oidc_machine_claims={"principal_type": "service"}).kind == "machine"
 
@@ -101,13 +103,16 @@ def test_what_marks_a_machine_is_a_setting() -> None:
 def test_roles_are_found_by_the_path_of_their_claim(
     path: str, claims: Json, roles: set[str]
 ) -> None:
-    assert principal({"sub": "ada", **claims}, oidc_roles_claim=path).roles == roles
+    assert (
+        principal({"sub": "ada", "client_id": "web", **claims}, oidc_roles_claim=path).roles
+        == roles
+    )
 
 
 def test_the_values_of_the_provider_are_mapped_to_roles() -> None:
     groups = {"5b1a": "admin", "CN=Staff,DC=example": "member"}
     for group, role in groups.items():
-        claims = {"sub": "ada", "groups": [group, "other", "viewer"]}
+        claims = {"sub": "ada", "client_id": "web", "groups": [group, "other", "viewer"]}
         found = principal(claims, oidc_roles_claim="groups", oidc_role_map=groups)
         assert found.roles == {role}
 
@@ -181,6 +186,14 @@ def test_a_subject_stays_the_same_and_belongs_to_its_issuer() -> None:
 def test_what_is_no_access_token_is_refused(claims: Json) -> None:
     with pytest.raises(ValueError, match="it"):
         principal({**RFC_9068, **claims})
+
+
+def test_what_names_neither_a_client_nor_scopes_is_no_access_token() -> None:
+    with pytest.raises(ValueError, match="neither"):
+        principal(ENTRA_ID_TOKEN)
+    for name in ("client_id", "azp", "cid", "appid", "scope", "scp"):
+        assert principal({**ENTRA_ID_TOKEN, name: "web"}).roles == {Role.ADMIN}
+    assert principal({**ENTRA_ID_TOKEN, "typ": "Bearer"}).roles == {Role.ADMIN}
 
 
 def test_a_nonce_is_no_matter_where_the_token_says_what_it_is() -> None:

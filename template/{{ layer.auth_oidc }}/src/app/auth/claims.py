@@ -12,6 +12,7 @@ Claims = Mapping[str, Any]
 # The client that a token was given to, as RFC 9068, OpenID Connect, Okta and Entra ID name it;
 # Auth0 makes `client@clients` of it, where that is the subject.
 _CLIENT = ("client_id", "azp", "cid", "appid")
+_SCOPES = ("scope", "scp")
 # What only ID tokens and logout tokens carry.
 _OF_OTHER_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
 
@@ -31,9 +32,11 @@ def principal_of(claims: Claims, settings: AuthSettings) -> Principal:
         raise ValueError("it has no subject")
     if claims.get("typ", "Bearer") != "Bearer":
         raise ValueError("it calls itself something else than a bearer token")
-    # Where `typ` does not say so, an access token is told by what it lacks.
+    # Where `typ` does not say so, an access token is told by what it lacks and by what it has.
     if "typ" not in claims and any(name in claims for name in _OF_OTHER_TOKENS):
         raise ValueError("it is an ID token or a logout token")
+    if "typ" not in claims and not any(name in claims for name in (*_CLIENT, *_SCOPES)):
+        raise ValueError("it names neither a client nor scopes, as access tokens do")
     if "cnf" in claims:
         raise ValueError("it is bound to a key, which this service does not ask for")
     kind: Literal["user", "machine"] = "machine" if is_machine(claims, settings) else "user"
@@ -67,7 +70,7 @@ def is_machine(claims: Claims, settings: AuthSettings) -> bool:
 
 def _scopes(claims: Claims) -> frozenset[str] | None:
     """The scopes, as a text (RFC 9068) or a list; None where the token has no such claim."""
-    for name in ("scope", "scp"):
+    for name in _SCOPES:
         value = claims.get(name)
         if value is not None:
             return frozenset(value.split() if isinstance(value, str) else _texts(value))
