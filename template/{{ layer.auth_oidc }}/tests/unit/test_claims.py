@@ -103,10 +103,8 @@ def test_what_marks_a_machine_is_a_setting() -> None:
 def test_roles_are_found_by_the_path_of_their_claim(
     path: str, claims: Json, roles: set[str]
 ) -> None:
-    assert (
-        principal({"sub": "ada", "client_id": "web", **claims}, oidc_roles_claim=path).roles
-        == roles
-    )
+    found = principal({"sub": "ada", "client_id": "web", **claims}, oidc_roles_claim=path)
+    assert found.roles == roles
 
 
 def test_the_values_of_the_provider_are_mapped_to_roles() -> None:
