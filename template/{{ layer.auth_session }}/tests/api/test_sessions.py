@@ -183,6 +183,15 @@ def test_a_missing_cookie_is_asked_for(anonymous: httpx2.Client) -> None:
         assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("space", [b"\xa0", b"\x85", "\u2000".encode()])
+def test_a_cookie_that_a_neighbour_planted_is_another(
+    anonymous: httpx2.Client, session: dict[str, str], space: bytes
+) -> None:
+    response = anonymous.get(ME, headers={b"Cookie": space + session["Cookie"].encode()})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
 @pytest.mark.parametrize("authorization", ["Bearer x", "Bearer a.b.c", "Basic YTpi", "x", ""])
 def test_no_other_credential_is_taken(
     anonymous: httpx2.Client, session: dict[str, str], authorization: str

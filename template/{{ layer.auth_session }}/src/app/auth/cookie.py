@@ -21,8 +21,11 @@ class SessionCookie:
 
     def read(self, request: AuthRequest) -> SessionKey | None:
         """The key that came along; raises `AppError(UNAUTHENTICATED)` where it can be none."""
-        pairs = (pair.partition("=") for pair in request.headers.get("cookie", "").split(";"))
-        sent = [value.strip() for name, _, value in pairs if name.strip() == self._name]
+        # Only spaces stand between cookies: other blanks are part of a name, which for browsers has
+        # no prefix then, so that any host of the domain may set it.
+        pairs = request.headers.get("cookie", "").split(";")
+        named = (pair.strip(" ").partition("=") for pair in pairs)
+        sent = [value for name, _, value in named if name == self._name]
         if not sent:
             return None
         key = SessionKey.parse(sent[0])
