@@ -1,6 +1,9 @@
-"""Triggers that keep the audit trail append-only for 90 days."""
+"""Triggers, and a reference, that keep the audit trail append-only for 90 days."""
 
+import sqlalchemy as sa
 from alembic import op
+
+from app.db.schema import Uuid
 
 revision = "core_0002"
 down_revision = "core_0001"
@@ -23,8 +26,15 @@ def upgrade() -> None:
         END IF
         """
     )
+    op.create_table(
+        "audit_events_guard",
+        sa.Column("id", Uuid, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_audit_events_guard"),
+        sa.ForeignKeyConstraint(["id"], ["audit_events.id"], name="audit_is_append_only"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("audit_events_guard")
     op.execute("DROP TRIGGER audit_events_no_delete")
     op.execute("DROP TRIGGER audit_events_no_update")

@@ -311,3 +311,9 @@ async def test_sessions_are_as_the_service_relies_on_whatever_the_server_says(
         before = await work.connection.scalar(select(func.count()).select_from(text("orders")))
         assert await work.connection.get_isolation_level() == "READ COMMITTED"
     assert before is not None
+
+
+async def test_a_client_that_falls_silent_keeps_nothing_for_long(database: Database) -> None:
+    async with database.unit_of_work() as work:
+        waits = await work.connection.scalar(text("SELECT @@wait_timeout"))
+    assert waits == 60

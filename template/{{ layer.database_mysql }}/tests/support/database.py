@@ -19,6 +19,7 @@ SLOW = "SELECT count(*) FROM information_schema.collations WHERE sleep(30) = 0"
 TAMPERING = (
     "REPLACE INTO audit_events SELECT * FROM audit_events",
     "INSERT INTO audit_events SELECT * FROM audit_events AS old ON DUPLICATE KEY UPDATE actor = ''",
+    "TRUNCATE TABLE audit_events",
 )
 
 

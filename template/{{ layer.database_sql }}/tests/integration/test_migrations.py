@@ -61,8 +61,17 @@ from alembic import op
 revision = "app_0002"
 down_revision = "app_0001"
 depends_on = "orders_0001"
-def upgrade(): op.execute("CREATE TABLE own (id INTEGER)")
+def upgrade(): op.execute("CREATE TABLE own (id INTEGER PRIMARY KEY)")
 def downgrade(): op.execute("DROP TABLE own")
+"""
+HALF_REVISION = """
+from alembic import op
+revision = "app_0003"
+down_revision = "app_0002"
+def upgrade():
+    op.execute("INSERT INTO own VALUES (1)")
+    op.execute("INSERT INTO nowhere VALUES (1)")
+def downgrade(): op.execute("DELETE FROM own")
 """
 RETIRED_REVISION = """
 from alembic import op
@@ -83,6 +92,19 @@ def test_a_revision_of_your_own_may_depend_on_another_branch(migrations: Path) -
     migrate("current", "--check")
     migrate("downgrade", "app@-1")
     migrate("current", "--check", fails=True)
+
+
+@pytest.mark.usefixtures("empty")
+def test_rows_that_a_revision_wrote_before_it_failed_are_not_kept(migrations: Path) -> None:
+    (migrations / "versions" / "app_0002_own.py").write_text(OWN_REVISION)
+    migrate("upgrade")
+    half = migrations / "versions" / "app_0003_half.py"
+    half.write_text(HALF_REVISION)
+    migrate("upgrade", fails=True)
+    # The row would be there already.
+    half.write_text(HALF_REVISION.replace("nowhere VALUES (1)", "own VALUES (2)"))
+    migrate("upgrade")
+    migrate("current", "--check")
 
 
 @pytest.mark.usefixtures("empty")

@@ -153,6 +153,8 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
     engine = create_async_engine(
         "mysql+asyncmy://",
         connect_args={"async_creator_fn": open_connection},
+        # Ends the driver's autocommit: a revision that fails keeps no row that it wrote.
+        isolation_level="READ COMMITTED",
         poolclass=NullPool,
     )
     lock = select(func.get_lock(_lock_name(MIGRATION_LOCK), _GUARD_SECONDS))
