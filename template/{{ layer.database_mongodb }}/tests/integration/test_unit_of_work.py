@@ -238,3 +238,22 @@ async def test_the_pool_tells_its_state(database: Database) -> None:
     status = database.pool_status()
     assert status.used == 0
     assert 1 <= status.idle <= status.maximum
+
+
+async def test_no_cancellation_is_swallowed(database: Database) -> None:
+    """However far a command has come when it is cancelled."""
+
+    async def read_on() -> None:
+        while True:
+            await number(database, "nothing")
+
+    await number(database, "nothing")
+    for step in range(200):
+        task = asyncio.create_task(read_on())
+        await asyncio.sleep(step / 50_000)
+        for _ in range(step % 10):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+        assert task.cancelled()
+    assert database.pool_status().used == 0

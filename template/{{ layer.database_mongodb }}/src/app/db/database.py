@@ -11,7 +11,6 @@ from app.db.client import create_client
 from app.db.failures import error_code
 from app.db.pool import PoolCounter, PoolStatus
 from app.db.settings import DatabaseSettings
-from app.db.tracing import command_span
 from app.db.unit_of_work import Session, UnitOfWork
 from app.errors import AppError, ErrorCode
 
@@ -70,8 +69,7 @@ class Database:
     async def ping(self) -> None:
         """Raise AppError unless the database answers."""
         async with self.unit_of_work(read_only=True) as work:
-            with command_span("ping", work.database.name):
-                await work.database.command("ping")
+            await work.read("ping", "", lambda _: work.database.command("ping"))
 
     def pool_status(self) -> PoolStatus:
         """The state of the pool, for metrics."""

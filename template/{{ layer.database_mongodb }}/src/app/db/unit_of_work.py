@@ -83,7 +83,7 @@ class UnitOfWork:
         while True:
             with command_span(operation, self.database.name, collection):
                 try:
-                    done = await act(self.session)
+                    done = await _cancellable(act(self.session))
                     self._written = self._written or bool(changed(done))
                     return done
                 except PyMongoError as error:
@@ -137,3 +137,17 @@ class UnitOfWork:
                 await callback()
             except Exception:
                 log.exception("after_commit_failed")
+
+
+async def _cancellable(command: Awaitable[T]) -> T:
+    """What the command returns, unless the task was cancelled meanwhile.
+
+    The driver awaits by `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    done = await command
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+    return done
