@@ -46,5 +46,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Without the accounts, which another way to log in may need.
     op.drop_table("token_families")
-    op.drop_table("users")

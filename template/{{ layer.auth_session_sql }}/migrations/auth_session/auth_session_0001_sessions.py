@@ -43,5 +43,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Without the accounts, which another way to log in may need.
     op.drop_table("sessions")
-    op.drop_table("users")
