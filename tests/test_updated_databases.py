@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support import servers
 from tests.support.projects import start, update
 from tests.support.snapshot import ROOT, commit
@@ -58,7 +60,10 @@ def test_switching_an_option_adds_its_tables_beside_the_users(
         assert connection.execute("SELECT id FROM invoices").fetchall() == [("mine",)]
 
 
-def test_switching_the_database_leaves_the_old_one_alone(template: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["mysql", "mongodb"])
+def test_switching_the_database_leaves_the_old_one_alone(
+    template: Path, tmp_path: Path, other: str
+) -> None:
     project = start(template, tmp_path / "project", ANSWERS | {"queue": "redis"})
     own = project / "migrations" / "versions" / "app_0002_invoices.py"
     own.write_text(f'"""Invoices."""\n\nfrom alembic import op\n{OWN_REVISION}', encoding="utf-8")
@@ -66,7 +71,7 @@ def test_switching_the_database_leaves_the_old_one_alone(template: Path, tmp_pat
     database = tmp_path / "service.db"
     tables = _migrated(project, database)
 
-    update(project, {"database": "mysql"})
+    update(project, {"database": other})
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
     for command in (("upgrade",), ("current", "--check")):
         subprocess.run(
@@ -95,19 +100,42 @@ def test_switching_the_database_leaves_the_old_one_alone(template: Path, tmp_pat
         assert connection.execute("SELECT id FROM invoices").fetchall() == [("mine",)]
 
 
+def test_accounts_stay_whatever_a_login_gives(template: Path, tmp_path: Path) -> None:
+    project = start(template, tmp_path / "project", ANSWERS | {"auth": "jwt"})
+    database = tmp_path / "service.db"
+    assert "sessions" not in _migrated(project, database)
+    _app(project, database, "create-admin", "ada@example.com", text="plum otter cabin 47")
+    with sqlite3.connect(database) as connection:
+        accounts = connection.execute("SELECT * FROM users").fetchall()
+    assert len(accounts) == 1
+
+    for auth in ("session", "jwt", "session"):
+        update(project, {"auth": auth})
+        assert {"sessions", "token_families", "users"} <= _migrated(project, database)
+        with sqlite3.connect(database) as connection:
+            assert connection.execute("SELECT * FROM users").fetchall() == accounts
+        _app(project, database, "users", "enable", "ada@example.com")
+
+
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+
+
+def _app(project: Path, database: Path, *arguments: str, text: str = "") -> None:
+    """Run a command of the project's service."""
+    subprocess.run(
+        ["uv", "run", "--quiet", "app", *arguments],
+        cwd=project,
+        env=_environment() | {"DATABASE_URL": f"sqlite:///{database}"},
+        input=text.encode(),
+        check=True,
+    )
 
 
 def _migrated(project: Path, database: Path) -> set[str]:
     """Bring the database to the project's newest revisions; returns the names of its tables."""
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
-    subprocess.run(
-        ["uv", "run", "--quiet", "app", "migrate", "upgrade"],
-        cwd=project,
-        env=_environment() | {"DATABASE_URL": f"sqlite:///{database}"},
-        check=True,
-    )
+    _app(project, database, "migrate", "upgrade")
     commit(project, "Lock what was installed")
     with sqlite3.connect(database) as connection:
         rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

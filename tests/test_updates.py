@@ -16,6 +16,7 @@ BASE = {
     "profile": "saas",
     "protocol": "rest",
     "database": "postgresql",
+    "auth": "jwt",
     "queue": "redis",
     "cache": "redis",
     "hosting": "compose",
