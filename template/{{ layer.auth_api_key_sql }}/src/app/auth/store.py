@@ -83,8 +83,7 @@ def _page(*, client: bool, after: bool) -> Statement:
     # Ids are ordered by time, and serve as the sort key.
     query = _KNOWN.order_by(_key.id.desc()).limit(bindparam("limit", type_=Integer))
     if client:
-        of_client = select(_client.id).where(_client.name == bindparam("client"))
-        query = query.where(_key.client_id == of_client.scalar_subquery())
+        query = query.where(_key.client_id == bindparam("client_id"))
     if after:
         query = query.where(_key.id < bindparam("after"))
     return Statement(query)
@@ -134,8 +133,12 @@ class ApiKeys:
 
     async def page(self, client: str | None, after: UUID | None, limit: int) -> Sequence[ApiKey]:
         """Keys, the newest first; `after` is the id of the last one of the page before."""
-        statement = _page(client=client is not None, after=after is not None)
-        rows = await self._work.fetch(statement, client=client, after=after, limit=limit)
+        found = None if client is None else await self.client_named(client)
+        if client is not None and found is None:
+            return []
+        statement = _page(client=found is not None, after=after is not None)
+        client_id = None if found is None else found.id
+        rows = await self._work.fetch(statement, client_id=client_id, after=after, limit=limit)
         return [_key_of(row) for row in rows]
 
     async def end_at(self, key_id: UUID, moment: datetime) -> None:
