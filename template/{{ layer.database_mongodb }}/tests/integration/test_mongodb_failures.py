@@ -164,7 +164,7 @@ async def test_the_server_is_told_how_long_it_may_take(
     database: Database, database_settings: DatabaseSettings
 ) -> None:
     async with database.unit_of_work(read_only=True) as work:
-        slow = {"$set": {"n": {"$sum": {"$range": [0, 20_000]}}}}
+        slow = {"$set": {"n": {"$sum": {"$range": ["$_id", 50_000]}}}}
         numbers = [{"_id": number} for number in range(200)]
         await work.collection("numbers").insert_many(numbers)
     hurried = database_settings.model_copy(update={"db_statement_timeout_seconds": 0.1})

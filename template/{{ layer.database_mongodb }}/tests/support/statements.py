@@ -9,7 +9,7 @@ from pymongo import monitoring
 # What a transaction and the driver send besides what stores ask for.
 _ASIDE = {"abortTransaction", "commitTransaction", "endSessions", "hello", "ping", "saslContinue"}
 _OF_THE_SESSION = {"autocommit", "lsid", "maxTimeMS", "readConcern", "startTransaction"}
-_OF_THE_SESSION |= {"$clusterTime", "$db", "txnNumber", "writeConcern"}
+_OF_THE_SESSION |= {"txnNumber", "writeConcern"}
 
 
 class Sent(NamedTuple):
@@ -29,7 +29,11 @@ class _Recorder(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name not in _ASIDE:
-            command = {n: v for n, v in event.command.items() if n not in _OF_THE_SESSION}
+            command = {
+                name: value
+                for name, value in event.command.items()
+                if name not in _OF_THE_SESSION and not name.startswith("$")
+            }
             for sent in self.noting:
                 sent.append(Sent(event.command_name, command))
 

@@ -36,6 +36,25 @@ def test_another_url_is_refused_without_being_shown(url: str) -> None:
     assert not url or url not in str(caught.value).replace("mongodb://user", "")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mongodb://app:{LONG}@@db/orders",
+        f"mongodb://app:{LONG}%ZZ@db/orders",
+        f"mongodb://app:{LONG}@db:port/orders",
+        f"mongodb://app:{LONG}@db/ord$ers",
+        # The driver would warn, and connect without TLS.
+        f"mongodb://app:{LONG}@db/orders?tls=maybe",
+        f"mongodb+srv://app:{LONG}@db/orders?tsl=true",
+        f"mongodb://app:{LONG}@db/orders?tls=true&tlsCAFile=/nowhere.pem",
+    ],
+)
+def test_what_the_driver_does_not_take_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ValidationError, match="escape") as caught:
+        settings(url)
+    assert LONG not in str(caught.value)
+
+
 def test_the_password_is_not_shown() -> None:
     assert "hunter2" not in repr(settings("mongodb://app:hunter2@db/orders"))
 

@@ -5,6 +5,8 @@ from typing import Annotated
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, PositiveInt, SecretStr
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri, split_options
 
 from app.platform.configuration import SettingsGroup
 
@@ -29,6 +31,17 @@ def _named(url: SecretStr) -> SecretStr:
     known = parts.scheme in ("mongodb", "mongodb+srv")
     if not known or not parts.netloc or not parts.path.strip("/"):
         raise ValueError("must look like mongodb://user:password@host:27017/name")
+    try:
+        # The client only warns of an option that it does not know, and goes on without TLS.
+        if parts.query:
+            split_options(parts.query)
+        # The rest of the other scheme takes DNS.
+        if parts.scheme == "mongodb":
+            parse_uri(url.get_secret_value())
+    except (PyMongoError, ValueError, OSError):
+        # Their texts may show the password.
+        message = "has an option, a file or a port that MongoDB does not take, or lacks an escape"
+        raise ValueError(message) from None
     return url
 
 

@@ -10,6 +10,8 @@ import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 
 from app.db.client import Document
 from app.db.collection import Collection
@@ -55,7 +57,7 @@ class UnitOfWork:
         Everything in it sees the database as it was then.
         """
         if self.session is not None:
-            await self.session.start_transaction()
+            await self.session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
 
     async def read(self, operation: str, collection: str, act: Act[T]) -> T:
         """For `Collection`: run what writes nothing."""
