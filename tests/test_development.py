@@ -105,7 +105,7 @@ def await_that(true: Callable[[], object], explain: Callable[[], object]) -> Non
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="module", params=["postgresql", "mysql", "sqlite"])
+@pytest.fixture(scope="module", params=["postgresql", "mysql", "sqlite", "mongodb"])
 def development(
     request: pytest.FixtureRequest,
     renderer: Renderer,
