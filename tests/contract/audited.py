@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -40,8 +41,8 @@ def main(node: str, script: str) -> int:
         }
         for changes, expected in (({"APP_ENV": "development"}, set()), (production, INTROSPECTION)):
             with running_service(environment, Path(folder), changes=changes) as service:
-                token = sign_in(service)["Authorization"]
-                command = [node, script, f"{service.url}/graphql", token]
+                credentials = json.dumps(sign_in(service))
+                command = [node, script, f"{service.url}/graphql", credentials]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
             *failures, number = done.stdout.splitlines()
             failed = {line.partition(" ")[0] for line in failures}

@@ -1,6 +1,7 @@
 """`python -m tests.load`: a short load on the service, on servers that keep their promises.
 
-`LOAD_URL` and `LOAD_TOKEN` (an access token) load a service that runs elsewhere instead;
+`LOAD_URL` loads a service that runs elsewhere instead, with `LOAD_TOKEN` (an access token) or
+`LOAD_HEADERS` (any other credentials, as a JSON object of headers);
 `LOAD_USERS` and `LOAD_SECONDS` change how hard and how long.
 """
 
@@ -28,8 +29,9 @@ COLUMNS = "{:<18}{:>9}{:>8}{:>9}{:>9}{:>9}{:>9}".format
 def target(folder: Path) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """The address of a service, and the headers of accounts on it."""
     url, token = os.environ.get("LOAD_URL"), os.environ.get("LOAD_TOKEN")
-    if url and token:
-        yield url, [{"Authorization": f"Bearer {token}"}]
+    headers = os.environ.get("LOAD_HEADERS")
+    if url and (token or headers):
+        yield url, [json.loads(headers) if headers else {"Authorization": f"Bearer {token}"}]
         return
     settings = {**inherited(), **WIDE_LIMITS, "LOG_FORMAT": "json"}
     with provided(Place(folder, durable=True), settings) as environment:
