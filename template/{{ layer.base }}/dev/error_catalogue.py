@@ -1,20 +1,11 @@
 """`docs/errors.md`, made from the error catalogue."""
 
 from app.errors import ErrorCode
+from dev.api import ERRORS
 from dev.environment import PROJECT
 
 FILE = PROJECT / "docs" / "errors.md"
-HEADER = """\
-# Errors
-
-Every error has one shape, whatever raised it:
-
-```json
-{"error": {"code": "VALIDATION_ERROR", "message": "Request validation failed",
-           "details": [{"field": "lines[0].quantity", "issue": "must be greater than 0"}],
-           "request_id": "01JD2Z0A6T8Y", "retryable": false}}
-```
-
+INTRODUCTION = """\
 `code` is stable: decide by it, never by `message`. `details` names all faults of the input at once.
 `retryable` says whether the same request may succeed later. Quote `request_id` when you report one.
 
@@ -39,7 +30,7 @@ def text() -> str:
             kind.remedy,
         )
         rows.append(f"| {' | '.join(cells)} |")
-    return HEADER + "\n".join(rows) + "\n"
+    return f"# Errors\n\n{ERRORS}\n{INTRODUCTION}" + "\n".join(rows) + "\n"
 
 
 def rewrite() -> None:

@@ -8,6 +8,18 @@ PORTS = {"PORT": 8000}
 WELCOME = (
     "Serving on http://127.0.0.1:{port}/graphql, to be explored at http://127.0.0.1:{port}/docs."
 )
+ERRORS = """\
+Errors of operations are entries of `errors`, and so are those that keep one from being executed:
+
+```json
+{"message": "Request validation failed", "path": ["createOrder"],
+ "extensions": {"code": "VALIDATION_ERROR",
+                "details": [{"field": "lines[0].quantity", "issue": "must be greater than 0"}],
+                "request_id": "01JD2Z0A6T8Y", "retryable": false}}
+```
+
+Elsewhere than at `/graphql`, an error is `{"error": {…}}` with the same members and the message.
+"""
 
 
 def breaks(released: str, current: str) -> list[str]:

@@ -8,6 +8,15 @@ CONTRACT = "openapi.json"
 EXPORT = ("openapi",)
 PORTS = {"PORT": 8000}
 WELCOME = "Serving on http://127.0.0.1:{port}, described at http://127.0.0.1:{port}/docs."
+ERRORS = """\
+Every error has one shape, whatever raised it:
+
+```json
+{"error": {"code": "VALIDATION_ERROR", "message": "Request validation failed",
+           "details": [{"field": "lines[0].quantity", "issue": "must be greater than 0"}],
+           "request_id": "01JD2Z0A6T8Y", "retryable": false}}
+```
+"""
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 

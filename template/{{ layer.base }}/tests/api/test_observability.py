@@ -48,6 +48,18 @@ def test_a_request_without_a_trace_starts_one(service: Service) -> None:
     assert event["trace_id"] != "0" * 32
 
 
+@pytest.mark.parametrize("state", ["nonsense", "a=1,a=2", ",".join(f"k{n}=1" for n in range(40))])
+def test_a_trace_state_that_makes_no_sense_is_no_line_of_its_own(
+    service: Service, state: str
+) -> None:
+    request_id = uuid4().hex
+    headers = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "tracestate": state}
+    with service.client() as client:
+        client.get("/health/live", headers={"X-Request-ID": request_id, **headers})
+    logged(service, request_id=request_id)
+    assert not service.logs(level="warning", logger="opentelemetry.trace.span")
+
+
 def test_the_start_of_a_request_is_logged_at_debug(narrow_service: Service) -> None:
     request_id = uuid4().hex
     with narrow_service.client() as client:

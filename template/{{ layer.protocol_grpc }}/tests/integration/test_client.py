@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from app.client import CallError, ClientOptions, OrdersClient
+from app.client.channel import TokenSource
 from app.client.orders import Order, OrderLine
 from app.platform.context import RequestContext, reset_context, set_context
 from app.platform.telemetry import current_traceparent, span
@@ -102,22 +103,23 @@ class Flaky(OrderServiceServicer):
 
 @asynccontextmanager
 async def flaky(
-    options: ClientOptions = HASTY,
+    options: ClientOptions = HASTY, token: TokenSource | None = None
 ) -> AsyncIterator[tuple[Flaky, OrdersClient]]:
     server, methods = grpc.aio.server(), Flaky()  # type: ignore[abstract]
     add_OrderServiceServicer_to_server(methods, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with OrdersClient(f"127.0.0.1:{port}", options=options) as client:
+        async with OrdersClient(f"127.0.0.1:{port}", token=token, options=options) as client:
             yield methods, client
     finally:
         await server.stop(0)
 
 
-async def test_what_may_be_repeated_is_tried_again() -> None:
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_what_may_be_repeated_is_tried_again(status: grpc.StatusCode) -> None:
     async with flaky() as (service, client):
-        service.failures = 2
+        service.failures, service.status = 2, status
         assert (await client.get(NAME)).name == NAME
         assert len(service.metadata) == 3
         service.metadata.clear()
@@ -195,3 +197,22 @@ async def test_a_call_ends_with_the_request_that_it_serves() -> None:
     sent = service.metadata[1]
     assert sent["x-request-id"] == "the-request"
     assert trace_id in str(sent["traceparent"])
+
+
+async def test_the_time_of_the_token_is_part_of_the_call() -> None:
+    pause = 0.3
+
+    async def give() -> str:
+        await asyncio.sleep(pause)
+        return "token"
+
+    async with flaky(ClientOptions(timeout=1), give) as (service, client):
+        await client.get(NAME)
+        assert 0 < service.remaining[0] <= 0.7
+        pause = 5
+        began = time.monotonic()
+        with pytest.raises(CallError) as raised:
+            await client.get(NAME)
+    assert time.monotonic() - began < 2
+    assert raised.value.status is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert len(service.metadata) == 1

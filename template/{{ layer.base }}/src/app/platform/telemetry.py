@@ -4,6 +4,7 @@ Without an exporter the trace context is still continued or started, for logs, o
 messages, and `span` does nothing.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,8 @@ _tracer: trace.Tracer | None = None
 def configure_tracing(settings: TelemetrySettings) -> None:
     """Export spans by OTLP over HTTP from now on; without an endpoint nothing is loaded."""
     global _provider, _tracer  # noqa: PLW0603
+    # It would warn of every `tracestate` that a caller got wrong.
+    logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
     base = settings.otel_exporter_otlp_endpoint.rstrip("/")
     endpoint = settings.otel_exporter_otlp_traces_endpoint or (base and f"{base}/v1/traces")
     if settings.otel_sdk_disabled or not endpoint:

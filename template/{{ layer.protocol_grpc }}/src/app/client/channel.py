@@ -80,7 +80,8 @@ def service_config(
         "initialBackoff": f"{options.first_pause}s",
         "maxBackoff": f"{options.longest_pause}s",
         "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        # Cancelled by the other side: an instance that stops takes back so what it has not begun.
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     return {
         "loadBalancingConfig": [{"round_robin": {}}],

@@ -1,5 +1,7 @@
 """What happens around each outgoing call."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -101,13 +103,24 @@ def _time_left(asked: float | None, timeout: float) -> float:
 async def _completed(
     details: ClientCallDetails, seconds: float | None, token: TokenSource | None
 ) -> ClientCallDetails:
-    """The call with the metadata that ties it to the request in progress."""
+    """The call with the metadata that ties it to the request in progress.
+
+    The token has to be there in the same `seconds`, of which the call gets what is left.
+    """
+    began = time.monotonic()
     metadata = Metadata(*(details.metadata or ()))
     metadata.add("x-request-id", context().request_id)
     if traceparent := current_traceparent():
         metadata.add("traceparent", traceparent)
     if token is not None:
-        metadata.add("authorization", f"Bearer {await token()}")
+        try:
+            async with asyncio.timeout(seconds):
+                metadata.add("authorization", f"Bearer {await token()}")
+        except TimeoutError:
+            message = "There was no token in time, and the service was not called"
+            raise CallError(grpc.StatusCode.DEADLINE_EXCEEDED, message) from None
+    if seconds is not None:
+        seconds -= time.monotonic() - began
     return ClientCallDetails(
         details.method, seconds, metadata, details.credentials, details.wait_for_ready
     )
