@@ -11,6 +11,10 @@ from bson.codec_options import CodecOptions
 from bson.decimal128 import Decimal128
 
 from app.db import Database
+from app.db.audit import AuditFilters, AuditLog
+from app.features.orders.model import Order, OrderDraft, OrderLine
+from app.features.orders.store import OrderStore
+from app.platform.audit import audit
 from app.platform.clock import now
 from app.platform.ids import new_uuid
 
@@ -76,3 +80,21 @@ async def test_ids_sort_by_the_time_of_their_making(database: Database) -> None:
         samples = work.collection(SAMPLES)
         await samples.insert_many([{"_id": each} for each in reversed(ids)])
         assert [it["_id"] for it in await samples.find({}, sort=[("_id", 1)])] == ids
+
+
+async def test_fields_that_a_later_release_adds_do_not_disturb_this_one(database: Database) -> None:
+    line = OrderLine("TEA-001", 1, Decimal("4.50"))
+    order = Order.new("somebody", OrderDraft("PO-7", "EUR", (line,)))
+    async with database.unit_of_work() as work:
+        await OrderStore(work).add(order)
+        await audit(work, "orders.create", f"orders/{order.id}")
+        later = {"$set": {"later": 1, "lines.0.later": 1}}
+        await work.collection("orders").update_one({"_id": order.id}, later)
+        await work.collection("audit_events").update_one(
+            {"object": f"orders/{order.id}"}, {"$set": {"later": 1}}
+        )
+    async with database.unit_of_work(read_only=True) as work:
+        assert await OrderStore(work).get(order.id) == order
+        filters = AuditFilters(object=f"orders/{order.id}")
+        [event] = await AuditLog(work).page(None, 10, filters)
+    assert event.action == "orders.create"

@@ -36,6 +36,12 @@ def test_another_url_is_refused_without_being_shown(url: str) -> None:
     assert not url or url not in str(caught.value).replace("mysql://user", "")
 
 
+@pytest.mark.parametrize("port", ["port", "65536"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(ValidationError, match="has a port"):
+        settings(f"mysql://app:secret@db:{port}/orders")
+
+
 @pytest.mark.parametrize("option", ["ssl-mode=preferred", "charset=latin1"])
 def test_an_option_that_would_be_passed_over_is_refused(option: str) -> None:
     with pytest.raises(ValidationError, match="has "):

@@ -1,7 +1,7 @@
 """The store of the audit trail, which offers no way to change an event."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from app.platform.audit_event import AuditEvent
 
 RETENTION = timedelta(days=90)
 COLLECTION = "audit_events"
+_FIELDS = [field.name for field in fields(AuditEvent) if field.name != "id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,9 @@ class AuditLog:
 
     async def append(self, event: AuditEvent) -> None:
         """Add an event."""
-        await self._events.insert_one(
-            {
-                "_id": event.id,
-                "occurred_at": event.occurred_at,
-                "actor": event.actor,
-                "actor_kind": event.actor_kind,
-                "action": event.action,
-                "object": event.object,
-                "outcome": event.outcome,
-                "request_id": event.request_id,
-                "client_address": event.client_address,
-                "scopes": event.scopes,
-            }
-        )
+        # Not `asdict`, which copies every value deeply.
+        values = {name: getattr(event, name) for name in _FIELDS}
+        await self._events.insert_one({"_id": event.id, **values})
 
     async def page(
         self, after: UUID | None, limit: int, filters: AuditFilters
@@ -78,4 +68,5 @@ class AuditLog:
 
 
 def _event(document: Document) -> AuditEvent:
-    return AuditEvent(id=document.pop("_id"), **document)
+    # By name: a later release may have added fields.
+    return AuditEvent(id=document["_id"], **{name: document[name] for name in _FIELDS})

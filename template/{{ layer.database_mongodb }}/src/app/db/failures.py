@@ -15,11 +15,15 @@ from app.errors import ErrorCode
 
 _DUPLICATE_KEY = (11000, 11001, 12582)
 _WRITE_CONFLICT = 112
-# 24 LockTimeout, 50 MaxTimeMSExpired, 262 ExceededTimeLimit, 290 a transaction that lasts too long.
-_TOO_SLOW = (24, 50, 262, 290)
+# 24 LockTimeout, 50 MaxTimeMSExpired, 64 members that do not confirm in time, 262 ExceededTimeLimit,
+# 290 a transaction that lasts too long, 11601 a command that somebody has stopped.
+_TOO_SLOW = (24, 50, 64, 262, 290, 11601)
 # 18: not let in, while users or secrets change. 251: the server has given up the transaction, which
-# others do with it when a member steps down. The rest: the disk is full, or memory is short.
-_UNAVAILABLE = (18, 39, 146, 251, 14031)
+# others do with it when a member steps down. 6, 7, 89, 133, 9001: a router finds no member. The rest:
+# the disk is full, or memory is short.
+_UNAVAILABLE = (6, 7, 18, 39, 89, 133, 146, 251, 9001, 14031)
+# The server's own word for what passes by itself.
+_PASSING = ("TransientTransactionError", "RetryableWriteError")
 _AWAY = (ServerSelectionTimeoutError, WaitQueueTimeoutError)
 
 
@@ -53,13 +57,20 @@ def is_timeout(error: PyMongoError) -> bool:
     return slow or not codes(error).isdisjoint(_TOO_SLOW)
 
 
+def is_crowded(error: PyMongoError) -> bool:
+    """Whether no connection of the pool became free in time."""
+    return isinstance(error, WaitQueueTimeoutError)
+
+
 def error_code(error: PyMongoError) -> ErrorCode | None:
     """What to tell the caller; None where it is a fault of the service."""
     if is_duplicate(error) or is_write_conflict(error):
         return ErrorCode.CONFLICT
     if is_timeout(error) or (error.timeout and not isinstance(error, _AWAY)):
         return ErrorCode.DEADLINE_EXCEEDED
-    lost = isinstance(error, (ConnectionFailure, *_AWAY))
+    lost = isinstance(error, (ConnectionFailure, *_AWAY)) or any(
+        map(error.has_error_label, _PASSING)
+    )
     if lost or not codes(error).isdisjoint(_UNAVAILABLE):
         return ErrorCode.DEPENDENCY_UNAVAILABLE
     return None

@@ -31,6 +31,10 @@ def _url(url: SecretStr) -> SecretStr:
     named = parts.hostname and parts.username and parts.path.strip("/")
     if not separator or scheme.partition("+")[0] not in ("mysql", "mariadb") or not named:
         raise ValueError("must look like mysql://user:password@host:3306/name")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number up to 65535") from None
     _options(parts.query)
     return SecretStr(f"mysql://{rest}")
 

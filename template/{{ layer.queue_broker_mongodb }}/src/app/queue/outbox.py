@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from app.db import Database, UnitOfWork
 from app.db.client import Document
-from app.db.failures import is_timeout
+from app.db.failures import is_crowded, is_timeout
 from app.queue.stored import DeadFilter, Depth, StoredMessage
 
 COLLECTION = "outbox"
@@ -167,7 +167,8 @@ class Outbox:
     ) -> list[Document]:
         """Change each message that still is as wanted; those that somebody else holds are left out.
 
-        Each by itself, as one that waits for another transaction would hold up all others.
+        Each by itself, as one that waits for another transaction would hold up all others. None is
+        worth losing the rest either, when connections are short.
         """
         async with self._database.single_writes() as work:
             outbox = work.collection(COLLECTION)
@@ -179,7 +180,7 @@ class Outbox:
                             {"_id": message_id, **wanted[message_id]}, change
                         )
                 except PyMongoError as error:
-                    if not is_timeout(error):
+                    if not (is_timeout(error) or is_crowded(error)):
                         raise
                     return None
 

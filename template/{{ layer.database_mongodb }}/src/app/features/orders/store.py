@@ -110,7 +110,11 @@ def _order(document: Document) -> Order:
         customer_reference=document["customer_reference"],
         status=OrderStatus(document["status"]),
         currency=document["currency"],
-        lines=tuple(OrderLine(**line) for line in document["lines"]),
+        # By name: a later release may have added fields.
+        lines=tuple(
+            OrderLine(line["sku"], line["quantity"], line["unit_price"])
+            for line in document["lines"]
+        ),
         total=document["total"],
         version=document["version"],
         created_at=document["created_at"],
