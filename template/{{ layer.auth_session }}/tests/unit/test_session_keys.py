@@ -121,3 +121,9 @@ def test_production_wants_a_secure_cookie() -> None:
     weak = AuthSettings.model_validate({"session_cookie_secure": False})
     assert list(weak.production_faults()) == ["SESSION_COOKIE_SECURE: must be on"]
     assert list(AuthSettings().production_faults()) == []
+
+
+@pytest.mark.parametrize("name", ["session_idle_seconds", "session_absolute_seconds"])
+def test_a_time_that_no_clock_reaches_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        AuthSettings.model_validate({name: 10**15})

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.auth.password_settings import PasswordSettings
 
-Seconds = Annotated[int, Field(gt=0)]
+Seconds = Annotated[int, Field(gt=0, le=365 * 24 * 3600)]
 
 
 class AuthSettings(PasswordSettings):
