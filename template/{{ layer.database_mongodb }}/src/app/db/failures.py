@@ -15,12 +15,12 @@ from app.errors import ErrorCode
 
 _DUPLICATE_KEY = (11000, 11001, 12582)
 _WRITE_CONFLICT = 112
-# 24 LockTimeout, 50 MaxTimeMSExpired, 64 members that do not confirm in time, 262 ExceededTimeLimit,
+# 24 LockTimeout, 50 MaxTimeMSExpired, 64 members that do not confirm, 262 ExceededTimeLimit,
 # 290 a transaction that lasts too long, 11601 a command that somebody has stopped.
 _TOO_SLOW = (24, 50, 64, 262, 290, 11601)
 # 18: not let in, while users or secrets change. 251: the server has given up the transaction, which
-# others do with it when a member steps down. 6, 7, 89, 133, 9001: a router finds no member. The rest:
-# the disk is full, or memory is short.
+# others do with it when a member steps down. 6, 7, 89, 133, 9001: a router finds no member. The
+# rest: the disk is full, or memory is short.
 _UNAVAILABLE = (6, 7, 18, 39, 89, 133, 146, 251, 9001, 14031)
 # The server's own word for what passes by itself.
 _PASSING = ("TransientTransactionError", "RetryableWriteError")
