@@ -17,10 +17,10 @@ from tests.support.link import Link, linked
 
 pytestmark = pytest.mark.anyio
 
-# A quarter of the defaults, which stay under the five seconds that clients are promised.
+# Shorter than the defaults, which stay under the five seconds that clients are promised.
 WAITS = {
     "db_pool_timeout_seconds": 0.25,
-    "db_connect_timeout_seconds": 0.25,
+    "db_connect_timeout_seconds": 0.5,
     "db_statement_timeout_seconds": 0.5,
 }
 AWAY = (ErrorCode.DEPENDENCY_UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED)
@@ -126,7 +126,7 @@ async def test_a_connection_is_tried_after_a_pause(
     assert far.pool_status().used == 0
     start = time.monotonic()
     assert await refusal(read(far)) is ErrorCode.DEPENDENCY_UNAVAILABLE
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 2
     link.mend()
     await read(far)
 

@@ -1,8 +1,6 @@
 """A connection that keeps its limits: of time, and of what may follow an error."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from asyncmy import errors
@@ -31,21 +29,12 @@ class LimitedCursor(Cursor):
     """Refuses what follows an error in a transaction, and gives up what takes too long."""
 
     async def execute(self, query: str, args: Any = None) -> Any:
-        async with self._limited():
-            return await super().execute(query, args)
-
-    async def executemany(self, query: str, args: Any) -> Any:
-        async with self._limited():
-            return await super().executemany(query, args)
-
-    @asynccontextmanager
-    async def _limited(self) -> AsyncIterator[None]:
         driver: LimitedConnection = self.connection
         driver.refuse_failed()
         in_transaction = driver.get_transaction_status()
         try:
             async with asyncio.timeout(driver.limit):
-                yield
+                return await super().execute(query, args)
         except errors.Error:
             driver.failed = in_transaction
             raise
@@ -89,6 +78,21 @@ class LimitedConnection(Connection):
         async with asyncio.timeout(self.limit):
             while await cursor.nextset():
                 pass
+
+    def close(self) -> None:
+        """Close at once, where TLS would wait half a minute for the server to agree."""
+        transport = self._transport  # type: ignore[attr-defined]
+        super().close()
+        if transport is not None:
+            transport.abort()
+
+    async def ensure_closed(self) -> None:
+        """Take leave of the server, which may not hear of it."""
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await super().ensure_closed()
+        except TimeoutError:
+            self.close()
 
     async def rollback(self) -> None:
         """Roll back, unless the connection has ended: SQLAlchemy does so after a cancellation."""
