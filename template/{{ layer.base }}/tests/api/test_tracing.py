@@ -20,7 +20,7 @@ def test_a_request_is_a_span_of_the_callers_trace(start_service: Callable[..., S
         with service.client() as client:
             for flag in ("00", "01"):
                 traceparent = f"00-{TRACE_ID}-{PARENT_ID}-{flag}"
-                for address in ("/nowhere?token=hunter2", "/health/live"):
+                for address in ("/nowhere/ada@example.com?token=hunter2", "/health/live"):
                     name = f"{address[1:4]}-{flag}"
                     headers = {"traceparent": traceparent, "X-Request-ID": name}
                     client.get(address, headers=headers)
@@ -34,6 +34,7 @@ def test_a_request_is_a_span_of_the_callers_trace(start_service: Callable[..., S
     assert found["http.request.method"] == "GET"
     assert found["http.response.status_code"] == 404
     assert found["app.request_id"] == "now-01"
+    assert found["url.path"] == "/nowhere/[redacted]"
     assert "hunter2" not in str(entry)
     (event,) = service.logs(request_id="now-01")
     assert event["span_id"] == entry.span_id.hex()

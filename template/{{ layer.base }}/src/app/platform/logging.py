@@ -147,7 +147,11 @@ def _clean(value: object) -> object:
         }
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_clean(item) for item in value]
-    text = str(value)
+    return redacted(str(value))
+
+
+def redacted(text: str) -> str:
+    """The text without what looks like a secret or an address."""
     return _SENSITIVE_TEXT.sub(_redact, text) if _SUSPICIOUS.search(text) else text
 
 

@@ -15,6 +15,7 @@ from app.http.paths import OPERATIONS
 from app.http.routing import route_template
 from app.platform.context import RequestContext, accept_request_id, reset_context, set_context
 from app.platform.health import Health
+from app.platform.logging import redacted
 from app.platform.metrics import http_request_duration
 from app.platform.telemetry import span
 
@@ -166,7 +167,7 @@ def _span_attributes(
         "http.request.method": method,
         "http.response.status_code": status,
         "url.scheme": scope["scheme"],
-        "url.path": scope["path"],
+        "url.path": redacted(scope["path"]),
         "app.request_id": current.request_id,
     }
     if current.route:
