@@ -86,6 +86,15 @@ async def test_rows_that_match_are_counted_even_if_they_stay_as_they_are(
         assert await work.change(same) == 0
 
 
+async def test_many_rows_are_written_at_once_by_statements_and_by_core(database: Database) -> None:
+    by_statement, by_core = ([{"text": f"{way}-{n}"} for n in range(150)] for way in ("a", "b"))
+    async with database.unit_of_work() as work:
+        await work.run_many(ADD, by_statement)
+        await work.connection.execute(insert(notes), by_core)
+        found = await work.connection.scalars(select(notes.c.text))
+        assert {row["text"] for row in (*by_statement, *by_core)} <= set(found)
+
+
 async def test_the_same_value_twice_is_a_conflict(database: Database) -> None:
     async with database.unit_of_work() as work:
         await work.fetch(ADD, text="once")

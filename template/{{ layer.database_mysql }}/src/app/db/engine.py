@@ -88,7 +88,6 @@ class Money(TypeDecorator[Decimal]):
 
 PING_AFTER_IDLE_SECONDS = 5.0
 RECYCLE_SECONDS = 1800
-MOST_ROWS = 64
 MIGRATION_LOCK = "migrate"
 _GUARD_SECONDS = 10
 
@@ -194,25 +193,8 @@ async def change(driver: Driver, sql: str, arguments: Sequence[Any]) -> int:
 
 
 async def run_many(driver: Driver, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run a statement for each row of arguments; inserts of values share round trips.
-
-    The driver's own way to send many rows fails on MariaDB over TLS, and on MySQL writes them into
-    the text of the statement.
-    """
-    cursor = driver.cursor()
-    start, values, row_of_values = sql.partition(" VALUES ")
-    done = 0
-    while done < len(rows):
-        # Few statements serve any number of rows.
-        count = _power_of_two(min(len(rows) - done, MOST_ROWS)) if values else 1
-        many = start + values + ", ".join([row_of_values] * count)
-        await cursor.execute(many, [value for row in rows[done : done + count] for value in row])
-        done += count
-
-
-def _power_of_two(limit: int) -> int:
-    """The greatest one within the limit."""
-    return 1 << (limit.bit_length() - 1)
+    """Run a statement for each row of arguments; inserts share round trips."""
+    await driver.cursor().executemany(sql, rows)
 
 
 async def commit(driver: Driver) -> None:
