@@ -42,6 +42,7 @@ def test_a_login_sets_the_cookie_and_tells_the_csrf_token(
 ) -> None:
     login = attempt(anonymous, email)
     assert login.status_code == 201
+    assert login.headers["Location"] == CURRENT
     assert login.json().keys() == {"csrf_token", "created_at", "expires_at"}
     created, expires = (datetime.fromisoformat(login.json()[name]) for name in TIMES)
     assert (expires - created).total_seconds() == 1800

@@ -13,6 +13,7 @@ from app.errors import AppError
 from app.transport.access import AccessRoute
 from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
+from app.transport.versioning import public_path
 
 
 async def from_own_page(request: ApiRequest) -> None:
@@ -35,6 +36,7 @@ router.include_router(
 _TEXT = {"type": "string", "maxLength": 256}
 _SET_COOKIE = {"Set-Cookie": {"description": "The id of the session", "schema": _TEXT}}
 _REMOVED_COOKIE = {"Set-Cookie": {"description": "Takes the id away", "schema": _TEXT}}
+_LOCATION = {"Location": {"description": "The session", "schema": _TEXT}}
 _NEW_TOKEN = {"X-CSRF-Token": {"description": "The token from now on", "schema": _TEXT}}
 
 
@@ -44,7 +46,7 @@ _NEW_TOKEN = {"X-CSRF-Token": {"description": "The token from now on", "schema":
     status_code=201,
     dependencies=[Depends(from_own_page)],
     responses={
-        201: success("The session", **_SET_COOKIE),
+        201: success("The session", **_SET_COOKIE, **_LOCATION),
         **error_responses(401, 403, 409, 413, 415, 422, public=True),
     },
 )
@@ -57,6 +59,7 @@ async def log_in(body: Login, request: ApiRequest, response: Response) -> Sessio
     auth = request.service.auth
     session, key = await auth.log_in(body.email, body.password, _sent_key(request))
     auth.cookie.write(response, key)
+    response.headers["Location"] = public_path(f"{request.url.path}/current")
     return SessionOut.of(session, key)
 
 
