@@ -117,6 +117,30 @@ def test_accounts_stay_whatever_a_login_gives(template: Path, tmp_path: Path) ->
         _app(project, database, "users", "enable", "ada@example.com")
 
 
+def test_a_client_takes_the_place_of_an_account(template: Path, tmp_path: Path) -> None:
+    """As docs/updating.md has it: the client gets the account's id, and so its orders."""
+    project = start(template, tmp_path / "project", ANSWERS | {"auth": "jwt"})
+    database = tmp_path / "service.db"
+    _migrated(project, database)
+    _app(project, database, "create-admin", "ada@example.com", text="plum otter cabin 47")
+    update(project, {"auth": "api_key"})
+    assert {"api_clients", "api_keys", "token_families", "users"} <= _migrated(project, database)
+    with sqlite3.connect(database) as connection:
+        accounts = connection.execute("SELECT id, created_at FROM users").fetchall()
+        connection.execute(
+            "INSERT INTO api_clients (id, name, created_at) SELECT id, 'ada', created_at FROM users"
+        )
+    _app(project, database, "api-keys", "create", "ada")
+
+    update(project, {"auth": "jwt"})
+    assert {"api_clients", "api_keys"} <= _migrated(project, database)
+    _app(project, database, "users", "enable", "ada@example.com")
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT id, created_at FROM users").fetchall() == accounts
+        owners = connection.execute("SELECT client_id FROM api_keys").fetchall()
+    assert owners == [(account,) for account, _ in accounts]
+
+
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from extensions.catalogue import combinations
@@ -23,29 +23,36 @@ CODE = Path("src", "app", "proto")
 
 
 def main() -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
-    with tempfile.TemporaryDirectory(prefix="protos-") as temporary:
-        with Renderer(snapshot(Path(temporary, "template"))) as renderer:
-            for layers, answers in _contracts().items():
-                project = Path(temporary, *(layer.name for layer in layers))
-                renderer.render(answers, project)
-                for command in (("uv", "sync", "--quiet"), ("uv", "run", "python", "-m", "dev.proto")):
-                    subprocess.run(command, cwd=project, env=environment, check=True)
-                for made in sorted((project / CODE).iterdir()):
-                    if made.is_dir() and made.name != "__pycache__":
-                        place = _owner(made.name, layers) / CODE / made.name
-                        shutil.rmtree(place, ignore_errors=True)
-                        shutil.copytree(made, place, ignore=shutil.ignore_patterns("__pycache__"))
+    with (
+        tempfile.TemporaryDirectory(prefix="protos-") as temporary,
+        Renderer(snapshot(Path(temporary, "template"))) as renderer,
+    ):
+        for number, (layers, answers) in enumerate(_contracts().items()):
+            project = Path(temporary, f"project-{number}")
+            renderer.render(answers, project)
+            _generate(project)
+            for made in sorted((project / CODE).iterdir()):
+                if made.is_dir() and made.name != "__pycache__":
+                    place = _owner(made.name, layers) / CODE / made.name
+                    shutil.rmtree(place, ignore_errors=True)
+                    shutil.copytree(made, place, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def _contracts() -> dict[tuple[Path, ...], Mapping[str, str]]:
+def _contracts() -> dict[tuple[Path, ...], dict[str, str]]:
     """A combination for each set of layers that bring proto files together."""
     found = {}
     for answers in combinations():
-        active = {f"{{{{ layer.{name} }}}}" for name in active_layers(answers)}
-        found[tuple(proto.parent for proto in LAYERS if proto.parent.name in active)] = answers
-    found.pop((), None)
+        if answers["protocol"] == "grpc":
+            active = {f"{{{{ layer.{name} }}}}" for name in active_layers(answers)}
+            layers = (proto.parent for proto in LAYERS)
+            found[tuple(layer for layer in layers if layer.name in active)] = answers
     return found
+
+
+def _generate(project: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
+    for command in (("uv", "sync", "--quiet"), ("uv", "run", "python", "-m", "dev.proto")):
+        subprocess.run(command, cwd=project, env=environment, check=True)
 
 
 def _owner(package: str, layers: Iterable[Path]) -> Path:
