@@ -25,7 +25,10 @@ class Shipped:
 
 
 def _shipped() -> list[Shipped]:
-    """The files as git knows them; a layer inside a layer holds what two of them need together."""
+    """The files as git knows them; a layer inside a layer holds what two of them need together.
+
+    Fragments are parts of other files, and not shipped by themselves.
+    """
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "template")
     found = []
     for name in filter(None, listed.split("\0")):
@@ -35,7 +38,8 @@ def _shipped() -> list[Shipped]:
         while match := _LAYER.fullmatch(rest[0]):
             layers.append(match[1])
             rest = rest[1:]
-        found.append(Shipped(frozenset(layers), "/".join(rest).removesuffix(".jinja")))
+        if rest[0] != "fragments":
+            found.append(Shipped(frozenset(layers), "/".join(rest).removesuffix(".jinja")))
     return found
 
 

@@ -23,7 +23,7 @@ DESIGN = {
 OFFERED = {
     "protocol": ["rest", "graphql", "grpc"],
     "database": ["postgresql", "mysql", "sqlite", "mongodb"],
-    "auth": ["jwt", "session", "api_key"],
+    "auth": ["jwt", "session", "api_key", "oidc"],
     "queue": ["redis", "none"],
     "cache": ["redis", "memory"],
     "hosting": ["kubernetes", "compose"],
@@ -66,7 +66,7 @@ def test_valid_combinations_of_the_offered_choices_agree_with_the_oracle() -> No
                 del answers["versioning"]
             expected.add(str(answers))
     assert sorted(map(str, combinations())) == sorted(expected)
-    assert len(expected) == 242
+    assert len(expected) == 330
 
 
 def test_the_rules_agree_with_the_oracle_on_every_value_of_the_design() -> None:
