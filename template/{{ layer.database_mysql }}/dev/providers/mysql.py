@@ -95,28 +95,33 @@ def _composed() -> str:
 
 
 def _create(program: str, prefix: tuple[str, ...], folder: Path) -> None:
-    data, password, first = folder / "data", folder / "password", folder / "first.sql"
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(mode=0o700)
+    partial, password, first = folder / "partial", folder / "password", folder / "first.sql"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
     secret = secrets.token_urlsafe(24)
     texts = {password: secret, first: FIRST.format(secret)}
     for path, text in texts.items():
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
     if prefix:
-        for path in (folder, data, first):
+        for path in (folder, partial, first):
             os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     install = _program("mariadb-install-db")
+    command = [*prefix, program, "--no-defaults", "--initialize-insecure"]
     if install and Path(program).name == "mariadbd":
-        _run([*prefix, install, "--no-defaults", "--skip-test-db", f"--datadir={data}"])
-    else:
-        _run([*prefix, program, "--no-defaults", "--initialize-insecure", f"--datadir={data}"])
+        command = [*prefix, install, "--no-defaults", "--skip-test-db"]
+    _run([*command, f"--datadir={partial}"])
+    # Under another name until it is whole.
+    partial.rename(folder / "data")
 
 
-def _run(command: Sequence[str | Path]) -> None:
+def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DevelopmentError(f"MySQL cannot be set up: {done.stderr.strip()[-200:]}")
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise DevelopmentError(
+            f"MySQL cannot be set up, set DATABASE_URL to use another server: {last[-200:]}"
+        )
 
 
 def _port(folder: Path) -> int | None:
