@@ -13,6 +13,7 @@ PRODUCTION_SETTINGS = {
     "JWT_ISSUER": "https://api.example.com",
     "JWT_AUDIENCE": "api",
     "PASSWORD_HASH_MEMORY_KIB": "19456",
+    "PASSWORD_HASH_TIME_COST": "2",
 }
 PASSWORD = "violet-otter-cabin-4821"
 _accounts: dict[tuple[str, str], str] = {}
