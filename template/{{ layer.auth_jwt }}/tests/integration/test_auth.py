@@ -119,7 +119,7 @@ async def test_of_registrations_at_the_same_moment_one_counts(start: Start) -> N
 
 async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Database) -> None:
     email = await registered(auth)
-    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     async with database.unit_of_work() as work:
         user = await Users(work).with_email(email)
         assert user is not None

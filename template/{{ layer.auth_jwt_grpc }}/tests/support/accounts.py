@@ -17,6 +17,7 @@ PRODUCTION_SETTINGS = {
     "JWT_ISSUER": "https://api.example.com",
     "JWT_AUDIENCE": "api",
     "PASSWORD_HASH_MEMORY_KIB": "19456",
+    "PASSWORD_HASH_TIME_COST": "2",
 }
 # Credentials can be narrowed by scopes.
 SCOPED = True

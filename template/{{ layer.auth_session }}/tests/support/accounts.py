@@ -11,7 +11,7 @@ from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service
 
 # What production asks for, and what no provider of development sets well enough.
-PRODUCTION_SETTINGS = {"PASSWORD_HASH_MEMORY_KIB": "19456"}
+PRODUCTION_SETTINGS = {"PASSWORD_HASH_MEMORY_KIB": "19456", "PASSWORD_HASH_TIME_COST": "2"}
 # Credentials cannot be narrowed by scopes.
 SCOPED = False
 # What a caller is answered while the cache is away.

@@ -87,12 +87,17 @@ async def test_the_handler_runs_within_a_deadline(bench: Bench) -> None:
 
 async def test_no_more_messages_are_in_progress_than_allowed(bench: Bench) -> None:
     running = most = 0
+    full = asyncio.Event()
 
     async def count(delivery: Delivery) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0.1)
+        if running == 3:
+            full.set()
+        await full.wait()
+        # Time enough for a fourth one to begin, if that were allowed.
+        await asyncio.sleep(0.02)
         running -= 1
 
     queue = bench.queue({"test": count}, queue_concurrency=3)

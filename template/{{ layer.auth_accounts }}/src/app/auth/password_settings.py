@@ -25,5 +25,5 @@ class PasswordSettings(SettingsGroup):
         # The least that OWASP's Password Storage Cheat Sheet offers: 7 MiB, and 5 passes over it.
         if self.password_hash_memory_kib < 7 * 1024:
             yield "PASSWORD_HASH_MEMORY_KIB: must be at least 7168 in production"
-        elif self.password_hash_memory_kib * self.password_hash_time_cost < 35 * 1024:
+        if self.password_hash_memory_kib * self.password_hash_time_cost < 35 * 1024:
             yield "PASSWORD_HASH_TIME_COST: is too low for so little memory"

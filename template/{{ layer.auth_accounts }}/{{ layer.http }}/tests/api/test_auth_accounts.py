@@ -75,23 +75,31 @@ def test_an_unknown_account_a_wrong_password_and_nonsense_answer_alike(
         assert anonymised(answer) == anonymised(answers[0])
 
 
-@pytest.mark.parametrize("operation", ["login", "registration"])
 def test_the_time_of_an_answer_does_not_tell_who_has_an_account(
-    anonymous: httpx2.Client, service: Service, operation: str
+    start_service: Callable[..., Service],
 ) -> None:
+    # As in production, where it is most of the time.
+    service = start_service(PASSWORD_HASH_MEMORY_KIB="19456", PASSWORD_HASH_TIME_COST="2")
     known = new_email()
     register(service, known)
+    with service.client(headers=VERSION_HEADERS) as client:
 
-    def seconds(email: str) -> float:
-        start = time.perf_counter()
-        if operation == "login":
-            attempt(anonymous, email, OTHER_PASSWORD)
-        else:
-            anonymous.post(REGISTER, json={"email": email, "password": OTHER_PASSWORD})
-        return time.perf_counter() - start
+        def come_back(email: str) -> None:
+            attempt(client, email, OTHER_PASSWORD)
 
-    ratios = [seconds(known) / seconds(new_email()) for _ in range(11)]
-    assert statistics.median(ratios) == pytest.approx(1, abs=0.35)
+        def sign_up(email: str) -> None:
+            client.post(REGISTER, json={"email": email, "password": OTHER_PASSWORD})
+
+        def seconds(operation: Callable[[str], None], email: str) -> float:
+            start = time.perf_counter()
+            operation(email)
+            return time.perf_counter() - start
+
+        for operation in (come_back, sign_up):
+            ratios = [
+                seconds(operation, known) / seconds(operation, new_email()) for _ in range(11)
+            ]
+            assert statistics.median(ratios) == pytest.approx(1, abs=0.35)
 
 
 def test_a_registration_that_is_sent_again_is_replayed(anonymous: httpx2.Client) -> None:

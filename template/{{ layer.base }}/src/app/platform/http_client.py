@@ -15,7 +15,7 @@ from app.errors import AppError, ErrorCode
 from app.platform import metrics, telemetry
 from app.platform.configuration import SettingsGroup
 from app.platform.context import context
-from app.platform.public_network import PublicTransport
+from app.platform.public_network import PublicTransport, tls_context
 from app.platform.resilience import (
     Bulkhead,
     BulkheadFullError,
@@ -243,6 +243,7 @@ class HttpClient:
         """Made when first used: reading the certificates takes longer than a request."""
         if public_only not in self._clients:
             self._clients[public_only] = httpx2.AsyncClient(
+                verify=tls_context(),
                 transport=PublicTransport(_LIMITS) if public_only else None,
                 limits=_LIMITS,
                 timeout=httpx2.Timeout(

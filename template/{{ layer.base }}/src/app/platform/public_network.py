@@ -6,7 +6,9 @@ address: a name that resolves differently the next moment (DNS rebinding) gains 
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 import httpcore2
@@ -90,6 +92,12 @@ class _PublicBackend(httpcore2.AnyIOBackend):
         )
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Whom the system trusts, read once for all clients: that takes longer than many requests."""
+    return httpx2.create_ssl_context()
+
+
 class PublicTransport(httpx2.AsyncHTTPTransport):
     """HTTP to the public internet only, and never through a proxy, which would resolve again."""
 
@@ -98,7 +106,7 @@ class PublicTransport(httpx2.AsyncHTTPTransport):
         # AsyncHTTPTransport takes no network backend. Its name for the pool is its own, so a test
         # makes sure that nothing can be reached around the backend.
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            ssl_context=tls_context(),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
