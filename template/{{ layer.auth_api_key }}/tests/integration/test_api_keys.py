@@ -203,17 +203,22 @@ async def test_nobody_gives_away_more_than_their_own_key_allows(service: Service
     keys = service.auth.keys
     scopes = frozenset({Permission.KEYS_MANAGE, Permission.ORDERS_READ})
     narrow = (await create(service, role=Role.ADMIN, scopes=scopes)).key.principal
-    wide = await create(service)
+    wide, reader = await create(service), await create(service, role=Role.VIEWER)
     for forbidden in (
         keys.create(narrow, KeyRequest(name(), MEMBER)),
         keys.create(narrow, KeyRequest(name(), Role.ADMIN)),
+        keys.create(narrow, KeyRequest(reader.key.client.name, Role.VIEWER)),
         keys.rotate(narrow, wide.key.id),
+        keys.rotate(narrow, reader.key.id),
     ):
         with pytest.raises(AppError) as refused:
             await forbidden
         assert refused.value.code.name == "FORBIDDEN"
     made = await keys.create(narrow, KeyRequest(name(), Role.VIEWER))
     await keys.revoke(narrow, made.key.id)
+    assert narrow.session_id is not None
+    rotated = await keys.rotate(narrow, UUID(narrow.session_id))
+    assert rotated.key.principal.permissions == scopes
 
 
 async def test_a_request_that_is_repeated_makes_one_key_and_tells_no_secret(

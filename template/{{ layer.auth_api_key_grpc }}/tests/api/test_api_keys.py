@@ -168,14 +168,14 @@ def test_only_who_may_manage_keys_does(
 ) -> None:
     known = keys_stub(admin).CreateApiKey(wanted(role="viewer")).api_key.name
     key = new_key(service, new_client(role), role, scope)
-    told = []
+    own, told = f"apiKeys/{id_of(key)}", []
     with calling(service, {"x-api-key": key}) as client:
         keys = keys_stub(client)
         for call in (
             lambda: keys.CreateApiKey(wanted(role="viewer")),
             lambda: keys.ListApiKeys(api_keys_pb2.ListApiKeysRequest()),
             lambda: keys.GetApiKey(api_keys_pb2.GetApiKeyRequest(name=known)),
-            lambda: keys.RotateApiKey(api_keys_pb2.RotateApiKeyRequest(name=known)),
+            lambda: keys.RotateApiKey(api_keys_pb2.RotateApiKeyRequest(name=own)),
             lambda: keys.RevokeApiKey(api_keys_pb2.RevokeApiKeyRequest(name=known)),
         ):
             try:
@@ -189,7 +189,11 @@ def test_only_who_may_manage_keys_does(
 
 
 def test_a_narrow_key_gives_away_no_more_than_it_allows(service: Service) -> None:
-    key = new_key(service, new_client("admin"), "admin", "orders:read keys:manage")
+    key, reader = (
+        new_key(service, new_client("admin"), "admin", "orders:read keys:manage"),
+        new_client(),
+    )
+    new_key(service, reader, "viewer")
     with calling(service, {"x-api-key": key}) as client:
-        refused = refusal(keys_stub(client).CreateApiKey, wanted(role="admin"))
-    assert refused.code == "FORBIDDEN"
+        for request in (wanted(role="admin"), wanted(client=reader, role="viewer")):
+            assert refusal(keys_stub(client).CreateApiKey, request).code == "FORBIDDEN"

@@ -215,11 +215,11 @@ def test_what_a_key_cannot_have_is_named(
 def test_only_who_may_manage_keys_does(
     service: Service, admin: httpx2.Client, role: str, scope: str | None, allowed: bool
 ) -> None:
-    headers = dict[str, str]()
+    headers, known = dict[str, str](), create(admin, role="viewer")["id"]
+    own = known
     if role != "anonymous":
-        headers = bearer(new_key(service, new_client(role), role, scope))
-    known = create(admin, role="viewer")["id"]
-    answers = {}
+        key = new_key(service, new_client(role), role, scope)
+        headers, own = bearer(key), id_of(key)
     with service.client(headers={**VERSION_HEADERS, **headers}) as client:
         answers = {
             "create": client.post(KEYS, json={"client": new_client(), "role": "viewer"}),
@@ -227,7 +227,7 @@ def test_only_who_may_manage_keys_does(
             "list": client.get(KEYS),
             "get": client.get(f"{KEYS}/{known}"),
             "lost": client.get(f"{KEYS}/{uuid4()}"),
-            "rotate": client.post(f"{KEYS}/{known}/rotations", json={}),
+            "rotate": client.post(f"{KEYS}/{own}/rotations", json={}),
             "revoke": client.delete(f"{KEYS}/{known}"),
         }
     statuses = {name: answer.status_code for name, answer in answers.items()}
@@ -251,11 +251,14 @@ def test_a_narrow_key_gives_away_no_more_than_it_allows(
     service: Service, admin: httpx2.Client, anonymous: httpx2.Client
 ) -> None:
     headers = bearer(new_key(service, new_client("admin"), "admin", f"orders:read {KEYS_MANAGE}"))
-    known = create(admin)["id"]
+    known, reader = create(admin)["id"], create(admin, role="viewer")
+    known_client = reader["client"]["name"]
     for answer in (
         anonymous.post(KEYS, json={"client": new_client(), "role": "member"}, headers=headers),
         anonymous.post(KEYS, json={"client": new_client(), "role": "admin"}, headers=headers),
+        anonymous.post(KEYS, json={"client": known_client, "role": "viewer"}, headers=headers),
         anonymous.post(f"{KEYS}/{known}/rotations", json={}, headers=headers),
+        anonymous.post(f"{KEYS}/{reader['id']}/rotations", json={}, headers=headers),
     ):
         assert answer.status_code == 403
         assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.jws import serialize_compact
 
 from app.auth.principal import Permission, Role
 from app.auth.provider import ProviderKeys
@@ -267,6 +268,12 @@ async def test_a_public_key_is_no_secret_for_an_hmac(
     ids=lambda text: repr(text[:12]),
 )
 async def test_what_is_no_token_is_refused(text: str, tokens: AccessTokens) -> None:
+    assert await refusal(tokens, text) is ErrorCode.UNAUTHENTICATED
+
+
+async def test_claims_that_nest_too_deep_are_refused(tokens: AccessTokens) -> None:
+    key = signing_key()
+    text = serialize_compact({"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}, b"[" * 5000, key)
     assert await refusal(tokens, text) is ErrorCode.UNAUTHENTICATED
 
 

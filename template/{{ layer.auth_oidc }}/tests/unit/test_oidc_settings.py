@@ -53,6 +53,7 @@ def test_production_asks_for_tls_unless_a_mesh_encrypts(monkeypatch: pytest.Monk
         ("OIDC_ROLE_MAP", '{"staff": "root"}'),
         ("OIDC_ROLE_MAP", "staff"),
         ("OIDC_DEFAULT_ROLE", "root"),
+        ("OIDC_DEFAULT_ROLE", "admin"),
         ("OIDC_REFRESH_SECONDS", "0"),
         ("OIDC_KEYS_MAX_AGE_SECONDS", "60"),
     ],

@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import bindparam, func, literal_column, select, text
+from sqlalchemy.exc import IntegrityError
 
 from app.db import Database, UnitOfWork, engine
 from app.db.settings import DatabaseSettings
@@ -273,6 +275,19 @@ async def test_a_failed_statement_cannot_be_ignored(database: Database) -> None:
             await ignore(go_on=go_on)
     async with database.unit_of_work(read_only=True) as work:
         assert await work.connection.scalar(text("SELECT max(n) FROM pair")) == 0
+
+
+@pytest.mark.usefixtures("pair")
+async def test_what_a_savepoint_undoes_is_no_failure_of_the_rest(database: Database) -> None:
+    async with database.unit_of_work() as work:
+        await work.connection.execute(text("UPDATE pair SET n = 9 WHERE id = 1"))
+        with suppress(IntegrityError):
+            async with work.connection.begin_nested():
+                await work.connection.execute(text("UPDATE pair SET n = 9 WHERE id = 2"))
+                await work.connection.execute(text("INSERT INTO pair VALUES (1, 1)"))
+    async with database.unit_of_work(read_only=True) as work:
+        found = await work.connection.execute(text("SELECT n FROM pair ORDER BY id"))
+        assert list(found.scalars()) == [0, 9, 0]
 
 
 async def test_locks_end_with_the_unit_of_work_however_it_ends(database: Database) -> None:

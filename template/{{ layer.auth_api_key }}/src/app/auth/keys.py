@@ -54,7 +54,7 @@ class KeyPage:
 
 
 class Keys:
-    """For who may manage keys. Nobody gives away, by any key, more than their own allows."""
+    """For who may manage keys. Nobody reaches by another key what their own does not allow."""
 
     def __init__(
         self, database: Database, settings: AuthSettings, cursors: Cursors, replay_seconds: int
@@ -123,6 +123,7 @@ class Keys:
                 return IssuedKey(_stored_key.validate_json(stored), None)
             now = clock.now()
             old = await _existing(work, key_id, lock=True)
+            _require_reach(principal, old.client)
             if old.ended(now):
                 raise AppError(ErrorCode.INVALID_STATE, "The key has ended: create another one")
             expires_at = self._expiry(now, seconds)
@@ -157,6 +158,8 @@ class Keys:
             if client is None:
                 client = Client(new_uuid(), wanted.client, now)
                 await ApiKeys(work).add_client(client)
+            else:
+                _require_reach(principal, client)
             expires_at = self._expiry(now, wanted.seconds)
             made = ApiKey(new_uuid(), client, wanted.role, wanted.scopes, now, expires_at)
             if not made.permissions:
@@ -199,6 +202,19 @@ class Keys:
             fault = FieldFault("expires_in", f"must be less than or equal to {longest}")
             raise AppError(ErrorCode.VALIDATION_ERROR, details=[fault])
         return now + timedelta(seconds=seconds)
+
+
+def _require_reach(principal: Principal, client: Client) -> None:
+    """Raise `AppError(FORBIDDEN)` unless the caller may act as the client, as its keys let it.
+
+    A key that scopes narrow acts as nobody else, not even within them: others own other things.
+    """
+    if principal.scopes is not None and principal.subject != str(client.id):
+        raise AppError(
+            ErrorCode.FORBIDDEN,
+            "Only a key that no scope narrows makes keys of other clients",
+            challenge="insufficient_scope",
+        )
 
 
 def _own_id(principal: Principal) -> UUID:

@@ -94,5 +94,7 @@ class AuthSettings(SettingsGroup):
             yield "OIDC_ALLOW_HTTP: is needed for an issuer without TLS, which a mesh may encrypt"
         if DEVELOPMENT_AUDIENCE in self.oidc_audience:
             yield "OIDC_AUDIENCE: is required in production"
+        if self.oidc_default_role is Role.ADMIN:
+            yield "OIDC_DEFAULT_ROLE: must not make everybody at the provider an admin"
         if self.oidc_keys_max_age_seconds <= self.oidc_refresh_seconds:
             yield "OIDC_KEYS_MAX_AGE_SECONDS: must be longer than OIDC_REFRESH_SECONDS"

@@ -64,7 +64,7 @@ class AccessTokens:
             return AccessToken(principal_of(claims, self._settings), kid, key, claims["exp"])
         except ExpiredTokenError:
             raise token_expired() from None
-        except (JoseError, ValueError, TypeError, AttributeError) as error:
+        except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise invalid_credentials("The access token is not valid") from error
 
     def expired(self, token: AccessToken) -> bool:

@@ -34,14 +34,19 @@ class LimitedCursor(Cursor):
 
     async def execute(self, query: str, args: Any = None) -> Any:
         driver: LimitedConnection = self.connection
-        driver.refuse_failed()
+        undoes = query.startswith("ROLLBACK TO SAVEPOINT")
+        if not undoes:
+            driver.refuse_failed()
         in_transaction = driver.get_transaction_status()
         try:
             async with asyncio.timeout(driver.limit):
-                return await super().execute(query, args)
+                changed = await super().execute(query, args)
         except errors.Error:
-            driver.failed = in_transaction
+            driver.failed = driver.failed or in_transaction
             raise
+        if undoes:
+            driver.failed = False
+        return changed
 
     async def executemany(self, query: str, args: Sequence[Sequence[Any]]) -> int:
         """Run a statement for each row of arguments; inserts of values share round trips.
@@ -119,6 +124,7 @@ class LimitedConnection(Connection):
         """Roll back, unless the connection has ended: SQLAlchemy does so after a cancellation."""
         if not self.lost:
             await super().rollback()
+            self.failed = False
 
     async def try_out(self) -> None:
         """Raise unless the server answers within the time that a new connection may take."""
