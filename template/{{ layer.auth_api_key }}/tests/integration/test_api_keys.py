@@ -221,6 +221,16 @@ async def test_nobody_gives_away_more_than_their_own_key_allows(service: Service
     assert rotated.key.principal.permissions == scopes
 
 
+async def test_a_narrowed_key_never_makes_one_that_can_act_as_others(service: Service) -> None:
+    everything = frozenset(Permission)
+    narrow = (await create(service, role=Role.ADMIN, scopes=everything)).key.principal
+    with pytest.raises(AppError) as refused:
+        await service.auth.keys.create(narrow, KeyRequest(name(), Role.ADMIN))
+    assert refused.value.code.name == "FORBIDDEN"
+    await service.auth.keys.create(narrow, KeyRequest(name(), Role.ADMIN, everything))
+    await service.auth.keys.create(narrow, KeyRequest(name(), MEMBER))
+
+
 async def test_a_request_that_is_repeated_makes_one_key_and_tells_no_secret(
     service: Service,
 ) -> None:

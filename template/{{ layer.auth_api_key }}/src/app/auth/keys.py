@@ -174,6 +174,8 @@ class Keys:
     ) -> IssuedKey:
         for permission in made.permissions:
             principal.require(permission)
+        if made.scopes is None and Permission.KEYS_MANAGE in made.permissions:
+            _require_no_scopes(principal)
         secret = KeyText.new(made.id, self._settings.api_key_prefix)
         await ApiKeys(work).add(made, secret.hash())
         await audit(work, "api_keys.create", f"api_keys/{made.id}", principal=principal)
@@ -209,10 +211,15 @@ def _require_reach(principal: Principal, client: Client) -> None:
 
     A key that scopes narrow acts as nobody else, not even within them: others own other things.
     """
-    if principal.scopes is not None and principal.subject != str(client.id):
+    if principal.subject != str(client.id):
+        _require_no_scopes(principal)
+
+
+def _require_no_scopes(principal: Principal) -> None:
+    if principal.scopes is not None:
         raise AppError(
             ErrorCode.FORBIDDEN,
-            "Only a key that no scope narrows makes keys of other clients",
+            "This needs a key that no scope narrows",
             challenge="insufficient_scope",
         )
 
