@@ -1,6 +1,7 @@
 """Logins, refreshes and revocations on the configured database and cache."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -22,6 +23,7 @@ from app.cache.settings import CacheSettings
 from app.db import Database
 from app.db.settings import DatabaseSettings
 from app.errors import AppError, ErrorCode
+from app.platform.ids import new_uuid
 from app.settings import Settings
 from dev.processes import free_port
 
@@ -278,3 +280,43 @@ async def test_refreshing_has_a_strict_limit(
     with pytest.raises(AppError) as raised:
         await limited.refresh(pair.refresh_token)
     assert raised.value.code is ErrorCode.RATE_LIMITED
+
+
+async def test_all_families_end_while_tokens_of_theirs_are_renewed(
+    auth: Auth, database: Database
+) -> None:
+    pair = await auth.log_in(await registered(auth), PASSWORD)
+    principal, family = await caller(auth, pair), await family_of(database, pair)
+    assert family is not None
+    handles, stop = [family.handle_hash], asyncio.Event()
+
+    async def renew(number: int) -> None:
+        while not stop.is_set():
+            async with database.unit_of_work() as work:
+                families = TokenFamilies(work)
+                found = await families.with_handle(handles[number % len(handles)])
+                assert found is not None
+                await families.rotate(found, os.urandom(32), found.expires_at)
+            await asyncio.sleep(0.01)
+
+    renewing = [asyncio.create_task(renew(number)) for number in range(6)]
+    try:
+        for _ in range(10):
+            others = [
+                replace(
+                    family, id=new_uuid(), handle_hash=os.urandom(32), token_hash=os.urandom(32)
+                )
+                for _ in range(6)
+            ]
+            async with database.unit_of_work() as work:
+                for other in others:
+                    await TokenFamilies(work).add(other)
+            handles[:] = [other.handle_hash for other in others]
+            await asyncio.sleep(0.02)
+            await auth.revoke_all(principal)
+            async with database.unit_of_work(read_only=True) as work:
+                ended = [await TokenFamilies(work).with_handle(handle) for handle in handles]
+            assert all(found and found.revoked_at for found in ended)
+    finally:
+        stop.set()
+        await asyncio.gather(*renewing)

@@ -209,6 +209,8 @@ async def test_a_caller_without_time_does_not_fail_the_others(
         {"jwks_uri": "http://169.254.169.254/latest/meta-data"},
         {"jwks": {}},
         {"jwks": []},
+        {"jwks": {"keys": []}},
+        {"jwks": {"keys": [{"kty": "oct", "kid": "first", "k": "c2VjcmV0"}]}},
         {"jwks": {"keys": [{}] * 101}},
     ],
     ids=str,
@@ -249,6 +251,15 @@ async def test_answers_that_are_no_discovery_give_no_keys(
     keys = make(receiver.url)
     assert await code_of(keys, "first") is ErrorCode.DEPENDENCY_UNAVAILABLE
     assert len(receiver.calls) == 1
+
+
+async def test_keys_are_kept_when_the_provider_lists_none(receiver: Receiver, make: Make) -> None:
+    keys = make(receiver.url, oidc_refresh_seconds=0.05)
+    await keys.start()
+    receiver.answer = discovery(receiver, jwks={"keys": []})
+    failures = refreshes("failure")
+    await until(lambda: refreshes("failure") > failures)
+    assert keys.known("first")
 
 
 async def test_keys_that_stay_are_the_same_objects(provider: Provider, make: Make) -> None:

@@ -159,6 +159,17 @@ def test_a_subject_stays_the_same_and_belongs_to_its_issuer() -> None:
     assert principal({**RFC_9068, "sub": "5BA552D67"}).subject != here.subject
 
 
+def test_the_claim_that_names_the_caller_is_a_setting() -> None:
+    # In Entra ID `sub` differs from application to application, and `oid` does not.
+    one = {"sub": "A", "oid": "b1e4", "azp": "web"}
+    other = {"sub": "B", "oid": "b1e4", "azp": "phone"}
+    known = [principal(claims, oidc_subject_claim="oid").subject for claims in (one, other)]
+    assert known == [subject_id(ISSUER, "b1e4")] * 2
+    assert principal(one).subject != principal(other).subject
+    with pytest.raises(ValueError, match="subject"):
+        principal(RFC_9068, oidc_subject_claim="oid")
+
+
 @pytest.mark.parametrize(
     "claims",
     [

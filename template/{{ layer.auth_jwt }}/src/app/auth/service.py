@@ -142,8 +142,9 @@ class Auth:
         """End every family of the caller's account."""
         user_id = UUID(principal.subject)
         async with self._database.unit_of_work() as work:
-            await audit(work, "auth.revoke_all", f"user/{user_id}")
+            # First, because it may have to wait for those who renew a token at this moment.
             await self._end_sessions(work, user_id, None)
+            await audit(work, "auth.revoke_all", f"user/{user_id}")
         auth_events.labels("revoke_all", "success").inc()
 
     async def _end_sessions(self, work: UnitOfWork, user_id: UUID, keep: UUID | None) -> None:

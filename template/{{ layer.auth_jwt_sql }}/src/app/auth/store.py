@@ -41,7 +41,9 @@ _WITH_HANDLE = Statement(select(token_families).where(_family.handle_hash == bin
 _ROTATE = Statement(
     update(token_families)
     .where(
-        _family.id == bindparam("family_id"),
+        # By the same index as the look before: that of revocations, which has the ids too, is
+        # locked the other way round by whoever revokes.
+        _family.handle_hash == bindparam("handle"),
         _family.token_hash == bindparam("expected"),
         _family.revoked_at.is_(None),
     )
@@ -88,7 +90,7 @@ class TokenFamilies:
         """Replace the current token; False where another request was first, or revoked it."""
         changed = await self._work.change(
             _ROTATE,
-            family_id=family.id,
+            handle=family.handle_hash,
             expected=family.token_hash,
             token_hash=token_hash,
             expires_at=expires_at,

@@ -27,7 +27,7 @@ def subject_id(issuer: str, sub: str) -> str:
 
 def principal_of(claims: Claims, settings: AuthSettings) -> Principal:
     """The caller; raises ValueError for a token that is not for calling this service."""
-    sub = claims["sub"]
+    sub = claims.get(settings.oidc_subject_claim)
     if not isinstance(sub, str) or not sub:
         raise ValueError("it has no subject")
     if claims.get("typ", "Bearer") != "Bearer":

@@ -101,9 +101,12 @@ class ProviderKeys:
             elsewhere = urlsplit(jwks_uri).hostname != urlsplit(issuer).hostname
             document = await self._document(jwks_uri, public_only=elsewhere)
         try:
-            self._keys = parse_jwks(document, self._keys)
+            keys = parse_jwks(document, self._keys)
         except ValueError as error:
             raise ProviderError(str(error)) from None
+        if not keys:
+            raise ProviderError("the provider lists no key that verifies signatures")
+        self._keys = keys
         self._confirmed_at = self._clock()
         return list(self._keys)
 

@@ -60,8 +60,9 @@ class AuthSettings(SettingsGroup):
     """`OIDC_*`.
 
     `oidc_issuer` is compared as it is written, a slash at its end included. A token is for this
-    service when it names one of `oidc_audience`. `oidc_roles_claim` is the path of a claim, such as
-    `realm_access.roles`, and `oidc_role_map` says which of its values means which role. A user
+    service when it names one of `oidc_audience`. `oidc_subject_claim` says who the caller is: it
+    must never change nor be given to somebody else. `oidc_roles_claim` is the path of a claim, such
+    as `realm_access.roles`, and `oidc_role_map` says which of its values means which role. A user
     without any has `oidc_default_role`, a machine `oidc_machine_role`; `oidc_machine_claims` are
     claims by which the provider marks machines.
     """
@@ -76,6 +77,7 @@ class AuthSettings(SettingsGroup):
         "EdDSA",
     )
     oidc_token_types: Names = ("at+jwt",)
+    oidc_subject_claim: str = "sub"
     oidc_roles_claim: str = "roles"
     oidc_role_map: Roles = Field(default={role.value: role for role in Role})
     oidc_default_role: Role | None = None
