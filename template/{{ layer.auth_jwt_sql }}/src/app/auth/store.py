@@ -12,7 +12,9 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    func,
     insert,
+    null,
     select,
     update,
 )
@@ -49,8 +51,12 @@ _ROTATE = Statement(
     )
     .values(token_hash=bindparam("token_hash"), expires_at=bindparam("expires_at"))
 )
+# Not found by the index of revocations, which is about to change: who locks an entry there before the
+# row would meet those who have the row and want the entry.
 _REVOKING = (
-    update(token_families).where(_family.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
+    update(token_families)
+    .where(func.coalesce(_family.revoked_at, null()).is_(None))
+    .values(revoked_at=bindparam("now"))
 )
 _REVOKE = Statement(_REVOKING.where(_family.id == bindparam("family_id")))
 _REVOKE_ALL = Statement(_REVOKING.where(_family.user_id == bindparam("of_user")))
