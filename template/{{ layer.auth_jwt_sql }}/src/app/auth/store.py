@@ -51,8 +51,8 @@ _ROTATE = Statement(
     )
     .values(token_hash=bindparam("token_hash"), expires_at=bindparam("expires_at"))
 )
-# Not found by the index of revocations, which is about to change: who locks an entry there before the
-# row would meet those who have the row and want the entry.
+# Not found by the index of revocations, which is about to change: who locks an entry there before
+# the row would meet those who have the row and want the entry.
 _REVOKING = (
     update(token_families)
     .where(func.coalesce(_family.revoked_at, null()).is_(None))
