@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tests.matrix import report
 from tests.matrix.plan import (
-    UNUSUAL,
     jobs,
     named_combinations,
     pairwise,
@@ -30,7 +29,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="matrix-") as temporary:
         template = snapshot(Path(temporary, "template"))
         rendering = time.monotonic()
-        rendered = list(projects(template, Path(temporary, "projects"), processors()))
+        named = named_combinations()
+        if options.pairwise:
+            named = {name: named[name] for name in pairwise(named)}
+        rendered = list(projects(template, Path(temporary, "projects"), processors(), named))
         seconds = time.monotonic() - rendering
         every = [job for job in jobs(rendered) if options.check in ("", job.check.name)]
         todo = [
@@ -38,9 +40,6 @@ def main() -> int:
             for job in shard(every, options.shard)
             if any(options.only in name for name in job.combinations)
         ]
-        if options.pairwise:
-            chosen = {*pairwise(named_combinations()), UNUSUAL}
-            todo = [job for job in todo if chosen & {*job.combinations}]
         facts = (
             f"{len(rendered)} combinations rendered in {seconds:.1f} s; "
             f"{len(todo)} of {len(every)} distinct checks in shard {options.shard}"

@@ -71,11 +71,15 @@ def pairwise(named: Mapping[str, Mapping[str, str]]) -> list[str]:
     return chosen
 
 
-def projects(template: Path, destination: Path, processes: int) -> Iterator[Project]:
-    """Render every valid combination, and one more with unusual names."""
-    named = named_combinations()
-    first = next(iter(named.values()))
-    named[UNUSUAL] = first | UNUSUAL_NAMES
+def projects(
+    template: Path,
+    destination: Path,
+    processes: int,
+    combinations: Mapping[str, Mapping[str, str]],
+) -> Iterator[Project]:
+    """Render the combinations, and the first one once more with unusual names."""
+    first = next(iter(combinations.values()))
+    named = {**combinations, UNUSUAL: {**first, **UNUSUAL_NAMES}}
     with ProcessPoolExecutor(processes, initializer=_prepare, initargs=(template,)) as pool:
         paths = [destination / name for name in named]
         for name, path, files in zip(
