@@ -76,9 +76,8 @@ async def test_pages_have_each_order_once_while_others_are_added(
 ) -> None:
     owner = f"owner-{uuid4()}"
     # Orders of the same moment, which only their ids can tell apart, far from all other tests'.
-    moment = datetime(3000, 1, 1, tzinfo=UTC) + timedelta(seconds=uuid4().int % 10**9)
-    if sort == "created_at":
-        moment = moment.replace(year=1000)
+    year = 1000 if sort == "created_at" else 3000
+    moment = datetime(year, 1, 1, tzinfo=UTC) + timedelta(seconds=uuid4().int % 10**9)
     made = [_made_at(new_order(owner), moment + timedelta(seconds=n // 4)) for n in range(12)]
     placed = [_made_at(order, order.created_at, OrderStatus.PLACED) for order in made[::2]]
     await add(database, *made[1::2], *placed)

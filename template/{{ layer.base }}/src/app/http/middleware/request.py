@@ -85,6 +85,8 @@ class RequestMiddleware:
         # As it came in: versioning may rewrite the path in the scope.
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         path = path[:_MAX_LOGGED_PATH]
+        if entry.is_recording():
+            entry.set_attribute("url.path", redacted(scope["path"]))
         status = 0
         log.debug("request started", path=path)
 
@@ -167,7 +169,6 @@ def _span_attributes(
         "http.request.method": method,
         "http.response.status_code": status,
         "url.scheme": scope["scheme"],
-        "url.path": redacted(scope["path"]),
         "app.request_id": current.request_id,
     }
     if current.route:
