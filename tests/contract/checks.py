@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.matrix.checks import Check, Findings, execute, tool, under
+from tests.support import servers
 from tests.support.snapshot import ROOT
 
 _HERE = Path(__file__).parent
@@ -40,12 +41,13 @@ def _check(project: Path, log: IO[str]) -> Findings:
         return Findings()
     tools = _installed(log)
     shutil.copy(ROOT / "uv.lock", project / "uv.lock")
+    environment = servers.environment(project)
     execute(project, log, "make", "contract")
     if (project / "openapi.json").exists():
         _lint(project, log, tools)
     else:
-        _audit(project, log, tools)
-    execute(project, log, "make", "fuzz", FUZZ_EXAMPLES="50", FUZZ_SEED="1")
+        _audit(project, log, tools, environment)
+    execute(project, log, "make", "fuzz", FUZZ_EXAMPLES="50", FUZZ_SEED="1", **environment)
     return Findings(tests=1)
 
 
@@ -60,10 +62,11 @@ def _lint(project: Path, log: IO[str], tools: Path) -> None:
     )
 
 
-def _audit(project: Path, log: IO[str], tools: Path) -> None:
+def _audit(project: Path, log: IO[str], tools: Path, environment: dict[str, str]) -> None:
     shutil.copy(_HERE / "audited.py", project / "audited.py")
     python = project / ".venv" / "bin" / "python"
-    execute(project, log, python, "audited.py", str(tool("node")), str(tools / "audits.mjs"))
+    audits = (str(tool("node")), str(tools / "audits.mjs"))
+    execute(project, log, python, "audited.py", *audits, **environment)
 
 
 # A contract is made of these; one project for each distinct set of them.
