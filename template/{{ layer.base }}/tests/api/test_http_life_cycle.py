@@ -27,7 +27,7 @@ def test_a_stopping_service_is_not_ready_at_once_and_ends_well(
         assert response.json()["status"] == "draining"
         assert response.json()["error"]["details"] == [{"field": "server", "issue": "draining"}]
         assert client.get("/health/live").status_code == 200
-        assert service.process.wait(timeout=5) == 0
+        assert service.process.wait(5) == 0
         with pytest.raises(httpx2.ConnectError):
             client.get("/health/live")
     assert [event["event"] for event in service.logs()][-1] == "stopped"
@@ -40,7 +40,7 @@ def test_a_second_signal_stops_now(start_service: Callable[..., Service]) -> Non
     while not service.logs(event="draining") and time.monotonic() < deadline:
         time.sleep(0.02)
     service.send_signal(signal.SIGTERM)
-    assert service.process.wait(timeout=10) == 128 + signal.SIGTERM
+    assert service.process.wait(10) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("command", ["serve", *BACKGROUND])

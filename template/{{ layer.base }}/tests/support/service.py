@@ -2,7 +2,7 @@
 
 import json
 import signal
-import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +16,9 @@ from uuid import uuid4
 import httpx2
 
 from dev.api import PORTS
-from dev.environment import PROJECT, SCRIPTS
-from dev.processes import answers, free_port, spawn, stop
+from dev.processes import answers, free_port
+from tests.support.process import AppProcess
 
-APP = SCRIPTS / "app"
 START_SECONDS = 20
 
 
@@ -28,7 +27,7 @@ class Service:
     """A running process of the service: `url` is that of its HTTP port."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: AppProcess
     environment: Mapping[str, str]
     log: Path
 
@@ -56,11 +55,13 @@ class Service:
 
     def stop(self) -> int:
         """End it as an orchestrator does, with SIGTERM, and return its exit status."""
-        return stop(self.process)
+        self.send_signal(signal.SIGTERM)
+        return self.process.wait()
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
-        stop(self.process, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
+        self.process.wait()
 
 
 def changed(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
@@ -84,13 +85,13 @@ def running_service(
     ports = {name: free_port() for name in PORTS}
     env = changed({**environment, **{name: str(ports[name]) for name in ports}}, changes)
     log = folder / f"{command}-{uuid4().hex[:8]}.log"
-    process = spawn([APP, command], env=env, log=log, cwd=PROJECT)
+    process = AppProcess([command], env, log)
     service = Service(f"http://127.0.0.1:{ports['PORT']}", process, env, log)
     try:
         _await_answer(service, ready)
         yield service
     finally:
-        if process.poll() is None:
+        if not process.ended:
             service.kill()
 
 
@@ -99,7 +100,7 @@ def _await_answer(service: Service, path: str) -> None:
     port = urlsplit(service.url).port or 0
     with service.client(timeout=2.0) as client:
         while time.monotonic() < limit:
-            if service.process.poll() is not None:
+            if service.process.ended:
                 raise AssertionError(f"The service has ended:\n{service.output()}")
             try:
                 # To ask whether it listens costs a tenth of a request that fails.
@@ -125,20 +126,23 @@ def seconds_until_true(condition: Callable[[], bool]) -> float:
     return time.monotonic() - began
 
 
+@dataclass(frozen=True)
+class Completed:
+    """What a command has written, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 def run_command(
     *arguments: str, env: Mapping[str, str], text: str = "", check: bool = True
-) -> subprocess.CompletedProcess[str]:
+) -> Completed:
     """Run `app ARGUMENTS` to its end, with `text` as its standard input."""
-    done = subprocess.run(
-        [APP, *arguments],
-        env=env,
-        cwd=PROJECT,
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    with tempfile.TemporaryDirectory(prefix="app-tests-") as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        status = AppProcess(arguments, env, output, errors, text).wait(60)
+        done = Completed(status, output.read_text("utf-8"), errors.read_text("utf-8"))
     if check and done.returncode:
         raise AssertionError(f"`app {' '.join(arguments)}`: {done.stdout}\n{done.stderr}")
     return done

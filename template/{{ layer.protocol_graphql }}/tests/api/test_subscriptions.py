@@ -389,5 +389,5 @@ def test_a_stopping_service_tells_its_sockets_to_come_back(
         time.sleep(SUBSCRIBED)
         service.send_signal(signal.SIGTERM)
         assert socket.closed_with()[0] == 1012
-    assert service.process.wait(timeout=5) == 0
+    assert service.process.wait(5) == 0
     assert not service.logs(level="error")

@@ -93,7 +93,7 @@ def test_a_stopping_server_says_so_finishes_what_it_has_and_ends_well(
         refused = Refusal.of(ended.value)
         assert refused.status is grpc.StatusCode.UNAVAILABLE
         assert refused.code == "OVERLOADED"
-        assert service.process.wait(timeout=5) == 0
+        assert service.process.wait(5) == 0
         watching.join(5)
         assert told in ([SERVING, NOT_SERVING], [SERVING, NOT_SERVING, -1])
     assert [event["event"] for event in service.logs()][-1] == "stopped"

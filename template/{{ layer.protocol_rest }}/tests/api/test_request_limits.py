@@ -153,10 +153,10 @@ def test_a_request_in_progress_is_answered_while_the_service_stops(
         time.sleep(0.1)
         service.send_signal(signal.SIGTERM)
         time.sleep(0.4)
-        assert service.process.poll() is None
+        assert not service.process.ended
         connection.sendall(b"{}")
         assert answer(connection) == (422, "VALIDATION_ERROR")
-    assert service.process.wait(timeout=5) == 0
+    assert service.process.wait(5) == 0
 
 
 @pytest.mark.parametrize(
