@@ -89,8 +89,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=max(1, processors() // 2),
-        help="checks at a time; a suite keeps about two processors busy",
+        default=processors(),
+        help="checks at a time; a suite keeps about one processor busy",
     )
     return parser.parse_args()
 
