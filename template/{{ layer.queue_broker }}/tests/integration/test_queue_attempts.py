@@ -60,7 +60,7 @@ async def test_a_message_that_always_fails_is_dead_in_the_end_and_holds_nobody_u
     handlers["fails"] = recording
     await bench.alter(payload='{"what": "replayed"}')
     queue = bench.queue(handlers)
-    assert await queue.outbox.replay(DeadFilter(topic="fails")) == [dead.id]
+    assert await queue.outbox.replay(DeadFilter(topic="fails"), 10) == [dead.id]
     async with working(queue):
         await eventually(done(bench))
     assert "replayed" in await bench.effects()

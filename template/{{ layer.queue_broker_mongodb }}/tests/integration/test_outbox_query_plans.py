@@ -57,7 +57,7 @@ async def test_no_query_of_the_outbox_reads_a_whole_collection(own_database: Dat
         for chosen in (DeadFilter(), within, DeadFilter(ids=(dead, pending))):
             assert [stored.id for stored in await outbox.list_dead(chosen, 10)] == [dead]
         assert await outbox.prune(now() + timedelta(minutes=1), 5) == 1
-        assert await outbox.replay(DeadFilter()) == [dead]
+        assert await outbox.replay(DeadFilter(), 10) == [dead]
     async with own_database.unit_of_work(read_only=True) as reading:
         bad = [(one, await bad_steps(reading, one)) for one in sent]
     assert len(bad) > 20

@@ -66,7 +66,9 @@ async def test_no_query_of_the_outbox_reads_a_whole_table(filled: Database) -> N
         assert (depth.pending, depth.dead) == (MANY / 100 - 1, MANY / 100 + 1)
         for chosen in filters[:2]:
             assert await outbox.list_dead(chosen, 10)
-        assert set(await outbox.replay(filters[-1])) == {dead.id, pending.id}
+        assert set(await outbox.replay(filters[-1], 10)) == {dead.id, pending.id}
+        for chosen in filters[:2]:
+            assert len(await outbox.replay(chosen, 5)) == 5
         assert await outbox.prune(NOW - timedelta(seconds=MANY - 10), 5) == 5
     async with filled.unit_of_work() as work:
         bad = {one.sql: await bad_steps(work, one.sql, one.arguments) for one in sent}

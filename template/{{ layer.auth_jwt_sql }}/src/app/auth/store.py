@@ -40,24 +40,17 @@ token_families = Table(
 _family = token_families.c
 _ADD = Statement(insert(token_families))
 _WITH_HANDLE = Statement(select(token_families).where(_family.handle_hash == bindparam("handle")))
+# Not found by the index of revocations, even where few are alive: who locks an entry there before
+# the row would meet whoever has the row and revokes it, which changes the entry.
+_ALIVE = func.coalesce(_family.revoked_at, null()).is_(None)
 _ROTATE = Statement(
     update(token_families)
     .where(
-        # By the same index as the look before: that of revocations, which has the ids too, is
-        # locked the other way round by whoever revokes.
-        _family.handle_hash == bindparam("handle"),
-        _family.token_hash == bindparam("expected"),
-        _family.revoked_at.is_(None),
+        _family.id == bindparam("family_id"), _family.token_hash == bindparam("expected"), _ALIVE
     )
     .values(token_hash=bindparam("token_hash"), expires_at=bindparam("expires_at"))
 )
-# Not found by the index of revocations, which is about to change: who locks an entry there before
-# the row would meet those who have the row and want the entry.
-_REVOKING = (
-    update(token_families)
-    .where(func.coalesce(_family.revoked_at, null()).is_(None))
-    .values(revoked_at=bindparam("now"))
-)
+_REVOKING = update(token_families).where(_ALIVE).values(revoked_at=bindparam("now"))
 _REVOKE = Statement(_REVOKING.where(_family.id == bindparam("family_id")))
 _REVOKE_ALL = Statement(_REVOKING.where(_family.user_id == bindparam("of_user")))
 _REVOKE_OTHERS = Statement(
@@ -96,7 +89,7 @@ class TokenFamilies:
         """Replace the current token; False where another request was first, or revoked it."""
         changed = await self._work.change(
             _ROTATE,
-            handle=family.handle_hash,
+            family_id=family.id,
             expected=family.token_hash,
             token_hash=token_hash,
             expires_at=expires_at,

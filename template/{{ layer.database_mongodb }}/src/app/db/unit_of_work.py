@@ -17,6 +17,7 @@ from app.db.client import Document
 from app.db.collection import Collection
 from app.db.failures import is_lost_transaction, is_timeout, is_write_conflict
 from app.db.tracing import command_span
+from app.errors import AppError, ErrorCode
 
 T = TypeVar("T")
 Session = AsyncClientSession
@@ -77,8 +78,9 @@ class UnitOfWork:
         Where another transaction has the document, MongoDB lets a transaction fail and never wait.
         As long as nothing has been written, that is made up for: the transaction begins anew, and
         with it this one command, until the other has ended. So the first write waits as it would
-        in an SQL database, and then meets what the other has left; later ones raise. In the same
-        way a connection is replaced that turns out to have ended.
+        in an SQL database, and then meets what the other has left, or is told DEADLINE_EXCEEDED;
+        later ones are told CONFLICT. In the same way a connection is replaced that turns out to
+        have ended.
         """
         limit = asyncio.get_running_loop().time() + self._seconds
         pause = _SHORTEST_PAUSE
@@ -90,9 +92,12 @@ class UnitOfWork:
                     return done
                 except PyMongoError as error:
                     late = asyncio.get_running_loop().time() + pause > limit
-                    passing = (waits and is_write_conflict(error)) or is_lost_transaction(error)
-                    if self.session is None or self._written or late or not passing:
+                    busy = waits and is_write_conflict(error)
+                    repeatable = self.session is not None and not self._written
+                    if late or not repeatable or not (busy or is_lost_transaction(error)):
                         self._failed = True
+                        if busy and repeatable:
+                            raise AppError(ErrorCode.DEADLINE_EXCEEDED) from error
                         raise
             await self._begin_anew()
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311

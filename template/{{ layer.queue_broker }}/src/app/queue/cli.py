@@ -15,6 +15,8 @@ from app.queue.outbox import Outbox
 from app.queue.stored import DeadFilter, StoredMessage
 from app.settings import Settings
 
+# Few enough for one transaction to stay short.
+BATCH = 1000
 T = TypeVar("T")
 _Topic = Annotated[str | None, typer.Option(help="Only messages of this topic.")]
 _Since = Annotated[datetime | None, typer.Option(help="Only messages that died since (UTC).")]
@@ -75,16 +77,32 @@ def replay(
     chosen = DeadFilter(tuple(ids or ()), topic, _utc(since), _utc(until))
     if chosen == DeadFilter() and not everything:
         raise typer.BadParameter("name the messages: ids, --topic, --since, --until or --all")
-    replayed = _with_outbox(lambda outbox: outbox.replay(chosen))
+    replayed = _with_outbox(lambda outbox: replay_all(outbox, chosen))
     if as_json:
-        typer.echo(json.dumps({"replayed": [str(message_id) for message_id in replayed]}))
+        typer.echo(json.dumps({"replayed": [str(message_id) for message_id in sorted(replayed)]}))
     else:
         typer.echo(f"{len(replayed)} messages are pending again")
-    missing = set(chosen.ids) - set(replayed)
+    missing = set(chosen.ids) - replayed
     for message_id in sorted(missing):
         typer.echo(f"error: {message_id} is not dead", err=True)
     if missing:
         raise typer.Exit(1)
+
+
+async def replay_all(outbox: Outbox, chosen: DeadFilter) -> set[UUID]:
+    """Replay in batches, each of which is kept; returns which messages.
+
+    What dies again meanwhile comes after all the others, and ends it.
+    """
+    # Ids are no more than a command line takes.
+    limit = max(BATCH, len(chosen.ids))
+    replayed = set[UUID]()
+    while True:
+        batch = set(await outbox.replay(chosen, limit))
+        is_last = len(batch) < limit or not batch.isdisjoint(replayed)
+        replayed |= batch
+        if is_last:
+            return replayed
 
 
 def _with_outbox(use: Callable[[Outbox], Awaitable[T]]) -> T:

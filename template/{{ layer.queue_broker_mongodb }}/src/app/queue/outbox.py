@@ -127,8 +127,11 @@ class Outbox:
             )
         return [_message(document) for document in found]
 
-    async def replay(self, chosen: DeadFilter) -> list[UUID]:
-        """Make dead messages pending again, with all their attempts; returns which."""
+    async def replay(self, chosen: DeadFilter, limit: int) -> list[UUID]:
+        """Make at most `limit` dead messages pending again, with all their attempts; returns which.
+
+        Those that died first come first, unless they are chosen by their ids.
+        """
         pending = {
             "state": "pending",
             "attempts": 0,
@@ -137,7 +140,10 @@ class Outbox:
         }
         async with self._database.unit_of_work() as work:
             outbox = work.collection(COLLECTION)
-            found = [it["_id"] for it in await outbox.find(_dead(chosen), fields=["_id"])]
+            dead = await outbox.find(
+                _dead(chosen), sort=[("finished_at", ASCENDING)], limit=limit, fields=["_id"]
+            )
+            found = [it["_id"] for it in dead]
             await outbox.update_many({"_id": {"$in": found}, "state": "dead"}, {"$set": pending})
         return found
 

@@ -93,8 +93,11 @@ class Outbox:
             rows = await work.fetch(statement, **values, **sql.numbered(chosen.ids), limit=limit)
         return [StoredMessage(*row) for row in rows]
 
-    async def replay(self, chosen: DeadFilter) -> list[UUID]:
-        """Make dead messages pending again, with all their attempts; returns which."""
+    async def replay(self, chosen: DeadFilter, limit: int) -> list[UUID]:
+        """Make at most `limit` dead messages pending again, with all their attempts; returns which.
+
+        Those that died first come first, unless they are chosen by their ids.
+        """
         values = _filters(chosen)
         return await self._ids(
             sql.replay(len(chosen.ids), frozenset(values)),
@@ -104,6 +107,7 @@ class Outbox:
             attempts=0,
             now=datetime.now(UTC),
             finished_at=None,
+            limit=limit,
         )
 
     async def prune(self, before: datetime, limit: int) -> int:

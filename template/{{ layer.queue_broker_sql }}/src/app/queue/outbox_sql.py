@@ -165,8 +165,10 @@ def list_dead(count: int, filters: frozenset[str]) -> Statement:
 
 @cache
 def replay(count: int, filters: frozenset[str]) -> UpdateFree:
+    rows = select(outbox.c.id).where(*_chosen(count, filters)).limit(_limit)
     return UpdateFree(
-        select(outbox.c.id).where(*_chosen(count, filters)),
+        # Those with an id are found by it, and would have to be sorted.
+        rows if count else rows.order_by(outbox.c.finished_at),
         {
             "state": bindparam("new_state"),
             "attempts": bindparam("attempts"),
