@@ -13,12 +13,14 @@ from app.errors import AppError, ErrorCode
 class AuthRequest:
     """The part of a request, or of a call's metadata, that may carry credentials.
 
-    Names in `headers` are lower-case; `query` is the raw query string without its `?`.
+    Names in `headers` are lower-case; `query` is the raw query string without its `?`. `is_use` is
+    False where the service itself looks whether credentials that it was sent are still valid.
     """
 
     method: str
     headers: Mapping[str, str]
     query: str = ""
+    is_use: bool = True
 
 
 class Authenticator(Protocol):
