@@ -65,6 +65,15 @@ def test_a_key_in_the_query_string_is_refused(anonymous: httpx2.Client, key: str
             assert key not in response.text
 
 
+def test_a_key_in_the_query_string_is_refused_however_it_is_written(
+    anonymous: httpx2.Client, key: str
+) -> None:
+    for query in (f"x={key.replace('_', '%5F')}", f"x=%{ord(key[0]):x}{key[1:]}"):
+        response = anonymous.get(f"{CURRENT}?{query}", headers=bearer(key))
+        assert response.request.url.query.decode() == query
+        assert response.status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -71,9 +71,10 @@ async def registered(auth: Auth) -> str:
     return email
 
 
-async def caller(auth: Auth, key: SessionKey) -> Principal:
+async def caller(auth: Auth, key: SessionKey, *, is_use: bool = True) -> Principal:
     headers = {"cookie": f"__Host-session={key.text}"}
-    principal = await auth.authenticator.authenticate(AuthRequest("GET", headers))
+    request = AuthRequest("GET", headers, is_use=is_use)
+    principal = await auth.authenticator.authenticate(request)
     assert principal is not None
     return principal
 
@@ -154,6 +155,19 @@ async def test_a_session_in_use_ends_at_its_longest_time(auth: Auth, database: D
     capped = await stored(database, session)
     assert capped is not None
     assert capped.expires_at == capped.created_at + timedelta(hours=12)
+
+
+async def test_who_only_is_still_there_does_not_use_the_session(
+    auth: Auth, database: Database
+) -> None:
+    session, key = await auth.log_in(await registered(auth), PASSWORD)
+    half = timedelta(seconds=900)
+    await aged(database, session, created_at=half, expires_at=half)
+    before = await stored(database, session)
+    await caller(auth, key, is_use=False)
+    assert await stored(database, session) == before
+    await caller(auth, key)
+    assert await stored(database, session) != before
 
 
 async def test_use_is_written_once_a_minute(auth: Auth, database: Database) -> None:

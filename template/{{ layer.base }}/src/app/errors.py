@@ -57,8 +57,8 @@ class ErrorCode(Enum):
         401,
         "UNAUTHENTICATED",
         True,
-        "The access token has expired",
-        "Get a new access token, then send the request again.",
+        "The credentials have expired",
+        "Get new credentials, then send the request again.",
     )
     FORBIDDEN = Kind(
         403,

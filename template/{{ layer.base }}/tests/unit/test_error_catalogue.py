@@ -15,3 +15,10 @@ def test_every_error_has_a_status_that_exists_and_says_what_to_do() -> None:
     for code in ErrorCode:
         assert HTTPStatus(code.value.http_status) >= HTTPStatus.BAD_REQUEST
         assert code.value.remedy.endswith(".")
+
+
+def test_what_is_said_of_credentials_fits_tokens_keys_and_sessions() -> None:
+    for code in (ErrorCode.UNAUTHENTICATED, ErrorCode.TOKEN_EXPIRED, ErrorCode.FORBIDDEN):
+        told = f"{code.value.message} {code.value.remedy}".lower()
+        assert "credentials" in told
+        assert not any(word in told for word in ("token", "key", "session"))

@@ -1,6 +1,7 @@
 """From a request to its principal, on the path of every request."""
 
 import hmac
+from urllib.parse import unquote
 
 from app.auth.api_key import FORM, ApiKey, KeyText
 from app.auth.authentication import AuthRequest, bearer_token, invalid_credentials
@@ -63,7 +64,7 @@ class KeyAuthenticator:
 def _presented(request: AuthRequest) -> str | None:
     """The key of `Authorization: Bearer` or `X-API-Key`, which must not differ."""
     bearer = bearer_token(request)
-    if request.query and FORM.search(request.query):
+    if request.query and FORM.search(unquote(request.query)):
         raise invalid_credentials("API keys are not accepted in the query string")
     header = request.headers.get("x-api-key")
     if bearer is not None and header is not None and bearer != header:

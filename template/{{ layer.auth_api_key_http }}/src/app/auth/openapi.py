@@ -17,3 +17,4 @@ SECURITY_SCHEMES: dict[str, Any] = {
 }
 SECURITY: list[dict[str, list[str]]] = [{"bearerAuth": []}, {"apiKeyAuth": []}]
 """Either will do."""
+READ_SECURITY = SECURITY

@@ -14,3 +14,4 @@ SECURITY_SCHEMES: dict[str, Any] = {
     }
 }
 SECURITY: list[dict[str, list[str]]] = [{"bearerAuth": []}]
+READ_SECURITY = SECURITY

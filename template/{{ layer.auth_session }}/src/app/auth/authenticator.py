@@ -47,18 +47,18 @@ class SessionAuthenticator:
         key = self._cookie.read(request)
         if key is None:
             return None
-        session = await self._alive(key)
+        session = await self._alive(key, is_use=request.is_use)
         if request.method not in SAFE_METHODS:
             self._guard.check(request.headers, key)
         return session.principal
 
-    async def _alive(self, key: SessionKey) -> Session:
+    async def _alive(self, key: SessionKey, *, is_use: bool) -> Session:
         now = clock.now()
         async with self._database.unit_of_work(read_only=True) as work:
             session = await Sessions(work).with_key(key.digest)
         if session is None or session.expires_at <= now:
             raise invalid_credentials("The session has ended")
-        expiry = self._lifetime.later_expiry(session, now)
+        expiry = self._lifetime.later_expiry(session, now) if is_use else None
         if expiry is not None:
             await self._prolong(session, expiry)
         return session

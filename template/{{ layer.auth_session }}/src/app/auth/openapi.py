@@ -22,3 +22,4 @@ SECURITY_SCHEMES: dict[str, Any] = {
     },
 }
 SECURITY: list[dict[str, list[str]]] = [{"session": [], "csrfToken": []}]
+READ_SECURITY: list[dict[str, list[str]]] = [{"session": []}]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import parse_qs
 
 from app.auth.principal import Principal
 from app.errors import AppError, ErrorCode
@@ -12,12 +13,14 @@ from app.errors import AppError, ErrorCode
 class AuthRequest:
     """The part of a request, or of a call's metadata, that may carry credentials.
 
-    Names in `headers` are lower-case; `query` is the raw query string without its `?`.
+    Names in `headers` are lower-case; `query` is the raw query string without its `?`. `is_use` is
+    False where the service itself looks whether credentials that it was sent are still valid.
     """
 
     method: str
     headers: Mapping[str, str]
     query: str = ""
+    is_use: bool = True
 
 
 class Authenticator(Protocol):
@@ -43,10 +46,8 @@ def bearer_token(request: AuthRequest) -> str | None:
     Another scheme, an empty token, and a token in the query string, where it would end up in logs
     and browser histories, raise `AppError(UNAUTHENTICATED)`.
     """
-    if request.query and "access_token" in request.query:
-        names = (pair.partition("=")[0] for pair in request.query.split("&"))
-        if "access_token" in names:
-            raise invalid_credentials("Access tokens are not accepted in the query string")
+    if request.query and "access_token" in parse_qs(request.query, keep_blank_values=True):
+        raise invalid_credentials("Access tokens are not accepted in the query string")
     header = request.headers.get("authorization")
     if header is None:
         return None

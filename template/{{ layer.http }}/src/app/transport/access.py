@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from app.auth.access import AUTHENTICATED, PUBLIC, access_to
-from app.auth.openapi import SECURITY
+from app.auth.openapi import READ_SECURITY, SECURITY
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
 from app.http.middleware.identity import require_principal
@@ -22,7 +22,9 @@ class AccessRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         access = access_to(endpoint)
-        described: dict[str, Any] = {"security": [] if access == PUBLIC else SECURITY}
+        reads = set(options.get("methods") or ("GET",)) <= {"GET", "HEAD"}
+        security = READ_SECURITY if reads else SECURITY
+        described: dict[str, Any] = {"security": [] if access == PUBLIC else security}
         if access not in {PUBLIC, AUTHENTICATED}:
             described["x-permission"] = access
         options["openapi_extra"] = described | (options.get("openapi_extra") or {})

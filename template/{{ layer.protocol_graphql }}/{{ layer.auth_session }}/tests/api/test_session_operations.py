@@ -1,5 +1,6 @@
 """Operations of sessions, by HTTP and by sockets, to which browsers add but the cookie."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -98,6 +99,26 @@ def test_a_socket_ends_with_its_session(
         socket.initialise({"X-CSRF-Token": session["X-CSRF-Token"]})
         anonymous.delete("/v1/sessions/current", headers=session).raise_for_status()
         assert socket.closed_with() == (4403, "UNAUTHENTICATED")
+
+
+def test_what_is_sent_by_a_socket_uses_its_session_and_an_open_one_does_not(
+    start_service: Callable[..., Service], email: str
+) -> None:
+    service = start_service(SESSION_IDLE_SECONDS="2", GRAPHQL_RECHECK_SECONDS="0.2")
+    first, second = log_in(service, email), log_in(service, email)
+    with (
+        socket_of(service, additional_headers=first) as silent,
+        socket_of(service, additional_headers=second) as busy,
+    ):
+        silent.initialise({})
+        busy.initialise({})
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            busy.subscribe("1", ME)
+            assert busy.receive()["payload"] == {"data": {"me": {"email": email}}}
+            assert busy.receive()["type"] == "complete"
+            time.sleep(0.1)
+        assert silent.closed_with(timeout=1) == (4403, "UNAUTHENTICATED")
 
 
 def test_a_listed_origin_that_may_send_no_cookies_has_no_session(

@@ -70,6 +70,7 @@ class GraphQLSocket:
         self._headers: dict[str, str] = {}
         self._caller: Principal | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
+        self._used = False
 
     async def run(self) -> None:
         offered = PROTOCOL in self._websocket.scope["subprotocols"]
@@ -119,7 +120,7 @@ class GraphQLSocket:
         own = {name: sent[name] for name in _CREDENTIALS if name in sent}
         self._headers = {**dict(self._websocket.headers), **own}
         try:
-            self._caller = await self._authenticate()
+            self._caller = await self._authenticate(is_use=True)
         except AppError as error:
             code = 4403 if error.code.value.http_status < 500 else 1013
             raise CloseError(code, error.code.name) from None
@@ -130,21 +131,25 @@ class GraphQLSocket:
         self._connection.principal = self._caller
         await self._send({"type": "connection_ack"})
 
-    async def _authenticate(self) -> Principal:
+    async def _authenticate(self, *, is_use: bool) -> Principal:
         # What comes by the socket may change something, as what is posted.
-        request = AuthRequest("POST", self._headers, self._websocket.url.query)
+        request = AuthRequest("POST", self._headers, self._websocket.url.query, is_use)
         caller = await self._service.auth.authenticator.authenticate(request)
         if caller is None:
             raise AppError(ErrorCode.UNAUTHENTICATED)
         return caller
 
     async def _check(self) -> None:
-        """End the socket once its credentials have expired, or have been revoked."""
+        """End the socket once its credentials have expired, or have been revoked.
+
+        Operations since the last look are a use of them; to hold the socket open is none.
+        """
         failures = 0
         while True:
             await asyncio.sleep(self._settings.graphql_recheck_seconds)
+            used, self._used = self._used, False
             try:
-                self._caller = await self._authenticate()
+                self._caller = await self._authenticate(is_use=used)
                 failures = 0
             except AppError as error:
                 if error.code.value.http_status < 500:
@@ -194,6 +199,7 @@ class GraphQLSocket:
         await self._websocket.send({"type": "websocket.send", "text": to_json(message).decode()})
 
     async def _subscribe(self, message: Mapping[str, Any]) -> None:
+        self._used = True
         operation_id = _id(message)
         if operation_id in self._operations:
             raise CloseError(4409, "Subscriber already exists")
