@@ -30,6 +30,14 @@ expected-statuses = ["4xx"]
 
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "304", "400", "401", "403", "404", "409", "412", "422"]
+
+[warnings]
+fail-on = ["missing_auth"]
+
+# What is made up seldom logs anybody in.
+[[operations]]
+include-operation-id = {public}
+warnings = false
 """
 
 
@@ -41,7 +49,10 @@ def test_schemathesis_has_no_finding(service: Service, tmp_path: Path) -> None:
     document = run_command("openapi", env=service.environment).stdout
     (tmp_path / "openapi.json").write_text(document)
     (tmp_path / "users.json").write_text(json.dumps({"auth": [_user(*u) for u in users.items()]}))
-    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
+    paths = json.loads(document)["paths"].values()
+    operations = [operation for path in paths for operation in path.values()]
+    public = [one["operationId"] for one in operations if one.get("security") == []]
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.format(public=public))
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         *("run", "openapi.json", "--url", service.url, "--checks", "all"),
@@ -54,7 +65,6 @@ def test_schemathesis_has_no_finding(service: Service, tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Authentication failed" not in done.stdout, done.stdout
 
 
 def _user(name: str, headers: dict[str, str]) -> dict[str, object]:
