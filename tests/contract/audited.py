@@ -16,6 +16,7 @@ from dev.processes import Place
 
 from tests.api.test_production import deployed
 from tests.support.accounts import PRODUCTION_SETTINGS, sign_in
+from tests.support.database import empty_database
 from tests.support.servers import WIDE_LIMITS, inherited
 from tests.support.service import run_command, running_service
 
@@ -29,8 +30,10 @@ def main(node: str, script: str) -> int:
     settings = {**inherited(), **WIDE_LIMITS, "LOG_FORMAT": "json"}
     with (
         tempfile.TemporaryDirectory() as folder,
-        provided(Place(Path(folder), durable=False), settings) as environment,
+        provided(Place(Path(folder), durable=False), settings) as servers,
+        empty_database(servers["DATABASE_URL"]) as database,
     ):
+        environment = {**servers, "DATABASE_URL": database}
         run_command("migrate", "upgrade", env=environment)
         urls = {name: deployed(url) for name, url in environment.items() if name.endswith("_URL")}
         production = {
