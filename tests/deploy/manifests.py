@@ -33,13 +33,12 @@ def check(project: Path, log: IO[str]) -> Findings:
     for environment in ("staging", "production"):
         overlay = project / "deploy" / "overlays" / environment / "kustomization.yaml"
         text = overlay.read_text(encoding="utf-8")
-        overlay.write_text(
-            text.replace(
-                "components: []",
-                "components: [../../components/external-secret, ../../components/monitoring]",
-            ),
-            encoding="utf-8",
-        )
+        with (built / f"{environment}-alone.yaml").open("w", encoding="utf-8") as output:
+            execute(project, output, "deploy/render", environment, IMAGE)
+        offered = text.replace("  # - ../../components/", "  - ../../components/")
+        if offered == text:
+            raise FaultError(f"{environment} offers no component")
+        overlay.write_text(offered, encoding="utf-8")
         with (built / f"{environment}.yaml").open("w", encoding="utf-8") as output:
             execute(project, output, "deploy/render", environment, IMAGE)
     with (built / "canary.yaml").open("w", encoding="utf-8") as output:
