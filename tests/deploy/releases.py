@@ -109,6 +109,7 @@ def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:
     *"get deployments"*"track!=canary"*) echo deployment.apps/api ;;
     *"get deployments"*) echo deployment.apps/api deployment.apps/api-canary ;;
     *"get deployment api-canary"*) cat "{canaries}" ;;
+    *"get deployment api "*replicas*) cat "{project / ".replicas"}" ;;
     *"get deployment api "*) echo "{image("a")}" ;;
     *"rollout status"*) cat "{rollout}" ;;
 esac
@@ -147,6 +148,14 @@ esac
     if any("undo" in call for call in calls):
         raise FaultError("the end of a canary undoes the stable version as well")
     canaries.write_text("0", encoding="utf-8")
+
+    started = "scale deployment api --replicas=1"
+    for replicas in (3, 0):
+        (project / ".replicas").write_text(str(replicas), encoding="utf-8")
+        calls = cluster.run("deploy/release", "production", image("b"))
+        if any(started in call for call in calls) == bool(replicas):
+            raise FaultError(f"a release leaves an API of {replicas} instances wrongly: {calls}")
+    _expect("a release of a stopped API", calls, "in (api, worker)", started, "rollout status")
 
     migration.write_text("Failed", encoding="utf-8")
     calls = cluster.run("deploy/release", "production", image("b"), fails=True)
