@@ -76,6 +76,11 @@ def check(project: Path, log: IO[str]) -> Findings:
 def _faults(manifests: list[Manifest]) -> Iterator[str]:
     """What no schema tells: names that lead nowhere, and times that contradict each other."""
     workloads = [it for it in manifests if it["kind"] in ("Deployment", "Job")]
+    workloads += [
+        {**it, "spec": it["spec"]["jobTemplate"]["spec"]}
+        for it in manifests
+        if it["kind"] == "CronJob"
+    ]
     labelled = [it["spec"]["template"]["metadata"]["labels"] for it in workloads]
     names = {(it["kind"], it["metadata"]["name"]) for it in manifests}
     namespaces = {it["metadata"].get("namespace", it["metadata"]["name"]) for it in manifests}
