@@ -92,6 +92,8 @@ esac
         docker.run(*command, fails=fails)
         if live() != expected:
             raise FaultError(f"after {' '.join(command)} the requests go to {live() or 'nobody'}")
+    again = docker.run("deploy/release", image("c"))
+    _expect("a release of what it had", again, "rm --stop --force api-green", " up --detach")
     calls = docker.run("deploy/release", image("d"))
     _expect("a release", calls, "run --rm migrate", " up --detach --wait --wait-timeout 120 api-")
 
