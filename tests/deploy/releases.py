@@ -93,7 +93,14 @@ esac
         if live() != expected:
             raise FaultError(f"after {' '.join(command)} the requests go to {live() or 'nobody'}")
     calls = docker.run("deploy/release", image("d"))
-    _expect("a release", calls, "run --rm migrate", " up --detach --wait --wait-timeout 120 api-")
+    accounts = ["exec --no-TTY"] if (deploy / "accounts").exists() else []
+    started = " up --detach --wait --wait-timeout 120 api-"
+    _expect("a release", calls, *accounts, "run --rm migrate", started)
+
+    # As after an update that brings a secret along.
+    (deploy / "secrets" / "CURSOR_SIGNING_KEY").unlink()
+    if docker.run("deploy/release", image("e"), fails=True):
+        raise FaultError("a release does something although a secret is missing")
 
 
 def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:

@@ -24,6 +24,10 @@ async def renew(settings: DatabaseSettings, name: str) -> None:
             if not collection.startswith("system.")
         ]
         known = await database.command("rolesInfo", name)
-        command = "updateRole" if known["roles"] else "createRole"
-        await database.command(command, name, privileges=privileges, roles=[])
-    typer.echo(f"The role {name} of {settings.database_name} has {len(served)} collections.")
+        if not known["roles"]:
+            await database.command("createRole", name, privileges=[], roles=[])
+        # `updateRole` would take an administrator of the whole server.
+        await database.command("grantPrivilegesToRole", name, privileges=privileges)
+    typer.echo(
+        f"the role {name} of {settings.database_name} has {len(served)} collections", err=True
+    )
