@@ -1,7 +1,8 @@
-// The two accounts of a deployment: `migrator` owns the database. `service` has the role of its name, which
-// may read and write documents, but add audit events only; `app migrate upgrade --role service` lets it.
+// The two accounts of a deployment: `migrator` owns the database. `service` has the role of its name, to
+// read and write documents but only add audit events, as `app migrate upgrade --role service` lets it.
 //
-// An administrator runs it in the service's database, after `passwords` is set. It can be run again.
+// An administrator runs it in the service's database, with `passwords` set: docs/database.md. It can be
+// run again.
 const roles = { migrator: "dbOwner", service: "service" };
 if (!db.getRole("service")) db.createRole({ role: "service", privileges: [], roles: [] });
 for (const [user, role] of Object.entries(roles)) {

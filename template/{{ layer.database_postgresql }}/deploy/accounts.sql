@@ -1,14 +1,16 @@
 -- The two accounts of a deployment: `migrator` owns the schema, and `service` reads and writes rows.
 -- What may not be done to audit events is up to triggers, which `service` can neither drop nor pass by.
 --
--- An administrator runs it in the service's database, empty or not. It can be run again, and leaves
--- passwords as they are: new accounts have none, and nobody can log in to them.
+-- An administrator runs it in the service's database, empty or not, and then gives new accounts their
+-- passwords: `ALTER ROLE … PASSWORD '…'`. It can be run again.
 DO $$
 DECLARE
     statement text;
 BEGIN
     IF to_regrole('migrator') IS NULL THEN
         CREATE ROLE migrator LOGIN;
+        -- An administrator who is no superuser can only give away what it could take back.
+        GRANT migrator TO CURRENT_USER;
     END IF;
     IF to_regrole('service') IS NULL THEN
         CREATE ROLE service LOGIN;
