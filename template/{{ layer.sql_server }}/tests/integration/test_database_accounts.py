@@ -12,6 +12,7 @@ from app.db.audit import AuditLog
 from app.db.settings import DatabaseSettings
 from app.platform.audit_event import AuditEvent
 from app.platform.ids import new_uuid
+from tests.fixtures.database import migrate
 from tests.support.accounts import sign_in
 from tests.support.database import DENIED, OWNERS_ONLY, two_accounts
 from tests.support.probe import place_order
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.anyio
 def serving(environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """The variables of a service, on a database that the other account has migrated."""
     with two_accounts(environment["DATABASE_URL"]) as (migrator, service):
-        run_command("migrate", "upgrade", env={**environment, "DATABASE_URL": migrator})
+        migrate(migrator)
         yield {**environment, "DATABASE_URL": service}
 
 
