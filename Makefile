@@ -3,7 +3,7 @@
 PYTHON ?= python3
 UV_HOME := $(CURDIR)/.cache/uv
 export PATH := $(UV_HOME)/bin:$(PATH)
-unexport VIRTUAL_ENV
+unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := demo
 .PHONY: demo test suite matrix pairs drill test-image bench docs protos lint format setup help

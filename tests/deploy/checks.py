@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.deploy import alerts, containers, gateway, manifests, workflows
 from tests.matrix.checks import Check, under
 
-_SCRIPTS = ("backup", "blue-green", "compose", "release", "render", "restore", "rollback", "setup")
+_SCRIPTS = (
+    *("accounts", "backup", "blue-green", "compose", "release", "render", "restore", "rollback"),
+    "setup",
+)
 _kubernetes = under("deploy/base/*", "deploy/overlays/*", "deploy/components/*", "deploy/render")
 
 

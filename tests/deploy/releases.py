@@ -95,18 +95,27 @@ esac
     again = docker.run("deploy/release", image("c"))
     _expect("a release of what it had", again, "rm --stop --force api-green", " up --detach")
     calls = docker.run("deploy/release", image("d"))
-    _expect("a release", calls, "run --rm migrate", " up --detach --wait --wait-timeout 120 api-")
+    accounts = ["exec --no-TTY"] if (deploy / "accounts").exists() else []
+    started = " up --detach --wait --wait-timeout 120 api-"
+    _expect("a release", calls, *accounts, "run --rm migrate", started)
+
+    # As after an update that brings a secret along.
+    (deploy / "secrets" / "CURSOR_SIGNING_KEY").unlink()
+    if docker.run("deploy/release", image("e"), fails=True):
+        raise FaultError("a release does something although a secret is missing")
 
 
 def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:
     """The order of a release, of a canary, and what follows a failure."""
-    migration, rollout, canaries = (project / f".{name}" for name in ("job", "rollout", "canaries"))
+    names = ("job", "rollout", "canaries", "secret")
+    migration, rollout, canaries, secret = (project / f".{name}" for name in names)
     cluster = _Noted(
         project,
         log,
         "kubectl",
         f"""case "$*" in
     kustomize*) exec "{kubectl}" "$@" ;;
+    *"get secret migration"*) cat "{secret}" ;;
     *"get job"*) cat "{migration}" ;;
     *"get deployments"*"track!=canary"*) echo deployment.apps/api ;;
     *"get deployments"*) echo deployment.apps/api deployment.apps/api-canary ;;
@@ -120,6 +129,11 @@ esac
     migration.write_text("Complete", encoding="utf-8")
     rollout.touch()
     canaries.write_text("0", encoding="utf-8")
+    secret.touch()
+    calls = cluster.run("deploy/release", "production", image("b"), fails=True)
+    if any("apply" in call for call in calls):
+        raise FaultError("a release changes the cluster although its migrations have no secret")
+    secret.write_text("secret/migration", encoding="utf-8")
     _expect(
         "a release",
         cluster.run("deploy/release", "production", image("b")),

@@ -66,8 +66,10 @@ def execute(project: Path, log: IO[str], *command: str | Path, **environment: st
     log.write(f"$ {' '.join(map(str, command))}\n")
     log.flush()
     # As on a user's own machine, where the first `make check` writes the contract.
-    apart = ("CI", "MAKEFLAGS", "VIRTUAL_ENV")
+    apart = ("CI", "MAKEFLAGS", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
     inherited = {k: v for k, v in os.environ.items() if k not in apart}
+    # Scripts name their interpreter, and outlive the project where others use the environment.
+    inherited["UV_PROJECT_ENVIRONMENT"] = str((project / ".venv").resolve())
     process = subprocess.Popen(
         command,
         cwd=project,

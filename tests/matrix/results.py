@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -60,6 +61,10 @@ def run(job: Job) -> Result:
     # A repository of its own, as users have: else tools take the template's for the project's.
     git(place, "init", "--quiet", "--initial-branch=main")
     commit(place, "Start from the template")
+    # What the jobs of a thread install, it keeps with its compiled modules: `uv sync` does the rest.
+    environment = place.with_name(threading.current_thread().name)
+    environment.mkdir(exist_ok=True)
+    (place / ".venv").symlink_to(environment)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     result = Result(job.check.name, job.digest, job.combinations, "", 0, str(log_path))
     begun = time.monotonic()

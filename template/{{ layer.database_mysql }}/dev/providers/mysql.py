@@ -33,7 +33,7 @@ SPEED_OVER_SAFETY = ("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0")
 FIRST = """
 CREATE DATABASE IF NOT EXISTS app;
 CREATE USER IF NOT EXISTS 'app'@'127.0.0.1' IDENTIFIED BY '{}';
-GRANT ALL ON *.* TO 'app'@'127.0.0.1';
+GRANT ALL ON *.* TO 'app'@'127.0.0.1' WITH GRANT OPTION;
 ALTER USER 'root'@'localhost' ACCOUNT LOCK;
 """
 COMPOSE = ("docker", "compose", "up", "--detach", "--wait", "mysql")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,6 +22,16 @@ TAMPERING = (
     "INSERT INTO audit_events SELECT * FROM audit_events AS old ON DUPLICATE KEY UPDATE actor = ''",
     "TRUNCATE TABLE audit_events",
 )
+# What whoever does not own the schema is refused, however well it knows the service's password.
+OWNERS_ONLY = (
+    "ALTER TABLE orders ADD COLUMN note text",
+    "CREATE TABLE notes (id int)",
+    "DROP TABLE audit_events_guard",
+    "DROP TRIGGER audit_events_no_update",
+    "SET GLOBAL read_only = 0",
+    "TRUNCATE TABLE audit_events",
+)
+DENIED = "denied"
 
 
 @contextmanager
@@ -36,6 +47,34 @@ def empty_database(url: str) -> Iterator[str]:
         finally:
             portal.call(driver.run, f"DROP DATABASE {name}")
             portal.call(driver.ensure_closed)
+
+
+@contextmanager
+def two_accounts(url: str) -> Iterator[tuple[str, str]]:
+    """The URLs of `migrator` and `service`, under names of the test's own, on an empty database."""
+    migrator, service = f"migrator_{uuid4().hex[:16]}", f"service_{uuid4().hex[:16]}"
+    statements = Path("deploy/accounts.sql").read_text(encoding="utf-8")
+    with empty_database(url) as made, anyio.from_thread.start_blocking_portal() as portal:
+        own = {"migrator": migrator, "service": service, "app.*": f"{urlsplit(made).path[1:]}.*"}
+        for name, other in own.items():
+            statements = statements.replace(name, other)
+        settings = DatabaseSettings.model_validate({"database_url": made})
+        driver = portal.call(connect, settings, None)
+        try:
+            portal.call(driver.run, statements)
+            for name in (migrator, service):
+                unlock = f"ALTER USER {name} IDENTIFIED BY '{name}' ACCOUNT UNLOCK"
+                portal.call(driver.run, unlock)
+            yield _as(made, migrator), _as(made, service)
+        finally:
+            portal.call(driver.run, f"DROP USER IF EXISTS {migrator}, {service}")
+            portal.call(driver.ensure_closed)
+
+
+def _as(url: str, name: str) -> str:
+    """The URL for another account, whose password is its name."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{name}:{name}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 async def analyze(work: UnitOfWork) -> None:

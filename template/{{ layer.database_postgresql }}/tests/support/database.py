@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -18,6 +19,18 @@ TAMPERING = (
     "TRUNCATE audit_events CASCADE",
     "INSERT INTO audit_events SELECT * FROM audit_events ON CONFLICT (id) DO UPDATE SET actor = ''",
 )
+# What whoever does not own the schema is refused, however well it knows the service's password.
+OWNERS_ONLY = (
+    "ALTER TABLE audit_events DISABLE TRIGGER ALL",
+    "ALTER TABLE orders ADD COLUMN note text",
+    "CREATE TABLE notes (id int)",
+    "DROP FUNCTION audit_events_keep CASCADE",
+    "DROP TABLE orders CASCADE",
+    "DROP TRIGGER audit_events_keep_rows ON audit_events",
+    "SET session_replication_role = replica",
+    "TRUNCATE audit_events",
+)
+DENIED = "must be owner|permission denied"
 
 
 @contextmanager
@@ -32,6 +45,33 @@ def empty_database(url: str) -> Iterator[str]:
         finally:
             portal.call(connection.execute, f"DROP DATABASE {name} WITH (FORCE)")
             portal.call(connection.close)
+
+
+@contextmanager
+def two_accounts(url: str) -> Iterator[tuple[str, str]]:
+    """The URLs of `migrator` and `service`, under names of the test's own, on an empty database."""
+    migrator, service = f"migrator_{uuid4().hex}", f"service_{uuid4().hex}"
+    statements = Path("deploy/accounts.sql").read_text(encoding="utf-8")
+    statements = statements.replace("migrator", migrator).replace("service", service)
+    with empty_database(url) as made, anyio.from_thread.start_blocking_portal() as portal:
+        connection = portal.call(asyncpg.connect, made)
+        try:
+            portal.call(connection.execute, statements)
+            for name in (migrator, service):
+                portal.call(connection.execute, f"ALTER ROLE {name} PASSWORD '{name}'")
+            yield _as(made, migrator), _as(made, service)
+        finally:
+            # The service's rights are by leave of the other, which goes last.
+            for name in (service, migrator):
+                ending = f"REASSIGN OWNED BY {name} TO CURRENT_USER; DROP OWNED BY {name}"
+                portal.call(connection.execute, f"{ending}; DROP ROLE {name}")
+            portal.call(connection.close)
+
+
+def _as(url: str, name: str) -> str:
+    """The URL for another account, whose password is its name."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{name}:{name}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 async def analyze(work: UnitOfWork) -> None:

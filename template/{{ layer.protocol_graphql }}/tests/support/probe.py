@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
+from uuid import uuid4
 
-from tests.support.graphql import codes, send
+from tests.support.graphql import CREATE, PLACE, codes, run, send
+from tests.support.orders import order_draft
 from tests.support.service import Service
 
 DOCUMENTED = "http://127.0.0.1:8000"
@@ -40,3 +42,10 @@ def probing(
             return Answer(code, "X-RateLimit-Limit" in response.headers)
 
         yield ask
+
+
+def place_order(service: Service, headers: Mapping[str, str]) -> None:
+    """Let a caller create an order and place it."""
+    with service.client(headers=dict(headers)) as client:
+        created = run(client, CREATE, input=order_draft(), key=str(uuid4()))
+        run(client, PLACE, id=created["order"]["id"])

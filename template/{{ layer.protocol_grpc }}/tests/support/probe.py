@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
+from uuid import uuid4
 
 import grpc
 
 from app.proto.orders.v1 import orders_pb2
 from tests.support.calls import Refusal, answered, calling, target
+from tests.support.orders import new_order
 from tests.support.service import Service
 
 DOCUMENTED = "127.0.0.1:50051"
@@ -46,3 +48,11 @@ def probing(
             return Answer("OK", "x-ratelimit-limit" in metadata)
 
         yield ask
+
+
+def place_order(service: Service, headers: Mapping[str, str]) -> None:
+    """Let a caller create an order and place it."""
+    with calling(service, headers) as client:
+        key = {"idempotency-key": uuid4().hex}
+        created, _ = answered(client.orders.CreateOrder, new_order(), key)
+        answered(client.orders.PlaceOrder, orders_pb2.PlaceOrderRequest(name=created.name))

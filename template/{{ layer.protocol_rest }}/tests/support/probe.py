@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
+from uuid import uuid4
 
+from tests.support.orders import order_draft
 from tests.support.paths import VERSION_HEADERS, path
 from tests.support.service import Service
 
@@ -40,3 +42,11 @@ def probing(
             return Answer(code, "X-RateLimit-Limit" in response.headers)
 
         yield ask
+
+
+def place_order(service: Service, headers: Mapping[str, str]) -> None:
+    """Let a caller create an order and place it."""
+    with service.client(headers={**VERSION_HEADERS, **headers}) as client:
+        key = {"Idempotency-Key": str(uuid4())}
+        created = client.post(path("/orders"), json=order_draft(), headers=key).raise_for_status()
+        client.post(path(f"/orders/{created.json()['id']}/placements")).raise_for_status()

@@ -20,12 +20,21 @@ def register(cli: typer.Typer) -> None:
 
 
 @migrate.command()
-def upgrade(revision: Annotated[str, typer.Argument()] = "heads") -> None:
+def upgrade(
+    revision: Annotated[str, typer.Argument()] = "heads",
+    role: Annotated[
+        str | None,
+        typer.Option(help="Let this role serve: it can add audit events, but not change them."),
+    ] = None,
+) -> None:
     """Bring the schema up to date, or to a revision. Safe to run twice at the same time."""
-    from app.db import migrations
+    from app.db import migrations, roles
     from app.db.settings import DatabaseSettings
 
-    _run(migrations.upgrade(DatabaseSettings.load(), revision))
+    settings = DatabaseSettings.load()
+    _run(migrations.upgrade(settings, revision))
+    if role is not None:
+        _run(roles.renew(settings, role))
 
 
 @migrate.command()
@@ -53,15 +62,6 @@ def current(
         typer.echo(f"{script.revision}{'' if script.branch in behind else ' (head)'}")
     if check and missing:
         _fail("The schema is not up to date")
-
-
-@migrate.command()
-def role(name: Annotated[str, typer.Argument()] = "service") -> None:
-    """Make or renew a role for serving, which can add audit events but not change them."""
-    from app.db import roles
-    from app.db.settings import DatabaseSettings
-
-    _run(roles.renew(DatabaseSettings.load(), name))
 
 
 def _run(command: Coroutine[Any, Any, T]) -> T:

@@ -8,22 +8,24 @@ from app.db.migrations import LOCK, RECORDS, connected
 from app.db.settings import DatabaseSettings
 
 _ALL = ["find", "insert", "remove", "update"]
-_APPEND = ["find", "insert"]
+_LESS = {AUDIT: ["find", "insert"], RECORDS: ["find"]}
 
 
 async def renew(settings: DatabaseSettings, name: str) -> None:
     """Let the role do what serving takes, with every collection that there is now."""
     async with connected(settings) as database:
-        served = sorted(set(await database.list_collection_names()) - {LOCK, RECORDS})
+        served = sorted(set(await database.list_collection_names()) - {LOCK})
         privileges: list[Document] = [
             {
                 "resource": {"db": database.name, "collection": collection},
-                "actions": _APPEND if collection == AUDIT else _ALL,
+                "actions": _LESS.get(collection, _ALL),
             }
             for collection in served
             if not collection.startswith("system.")
         ]
         known = await database.command("rolesInfo", name)
-        command = "updateRole" if known["roles"] else "createRole"
-        await database.command(command, name, privileges=privileges, roles=[])
-    typer.echo(f"The role {name} of {settings.database_name} has {len(served)} collections.")
+        if not known["roles"]:
+            await database.command("createRole", name, privileges=[], roles=[])
+        # `updateRole` would take an administrator of the whole server.
+        await database.command("grantPrivilegesToRole", name, privileges=privileges)
+    typer.echo(f"role {name}: {len(served)} collections", err=True)
