@@ -61,7 +61,7 @@ def run(job: Job) -> Result:
     # A repository of its own, as users have: else tools take the template's for the project's.
     git(place, "init", "--quiet", "--initial-branch=main")
     commit(place, "Start from the template")
-    # What the jobs of a thread install, it keeps with its compiled modules: `uv sync` does the rest.
+    # What a job of the thread installs, the next one has, compiled: `uv sync` does the rest.
     environment = place.with_name(threading.current_thread().name)
     environment.mkdir(exist_ok=True)
     (place / ".venv").symlink_to(environment)
