@@ -14,7 +14,7 @@ ACCEPTED = PROJECT / "docs" / "accepted-breaks.txt"
 def rewrite() -> None:
     """Write the contract that the code has now."""
     CONTRACT.write_text(_export(), encoding="utf-8")
-    print(f"Wrote {CONTRACT.name}: commit it.")
+    print(f"Wrote {api.CONTRACT}: commit it.")
 
 
 def check() -> None:
@@ -28,7 +28,7 @@ def check() -> None:
         return
     current = _export()
     if not CONTRACT.exists() or CONTRACT.read_text(encoding="utf-8") != current:
-        raise DevelopmentError(f"{CONTRACT.name} is not what the code serves: run `make contract`")
+        raise DevelopmentError(f"{api.CONTRACT} is not what the code serves: run `make contract`")
     released = _released()
     breaks = api.breaks(released, current) if released else []
     accepted = ACCEPTED.read_text(encoding="utf-8").splitlines() if ACCEPTED.exists() else []
@@ -39,7 +39,7 @@ def check() -> None:
             f"Clients of the latest release would break:\n  {listed}\n"
             f"Make a new version, or list deliberate breaks in {ACCEPTED.relative_to(PROJECT)}"
         )
-    print(f"{CONTRACT.name} is what the code serves.")
+    print(f"{api.CONTRACT} is what the code serves.")
 
 
 def _export() -> str:

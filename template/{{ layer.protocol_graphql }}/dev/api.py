@@ -19,6 +19,7 @@ Errors of operations are entries of `errors`, and so are those that keep one fro
 ```
 
 Elsewhere than at `/graphql`, an error is `{"error": {…}}` with the same members and the message.
+The header `Retry-After` says how long to wait.
 """
 
 

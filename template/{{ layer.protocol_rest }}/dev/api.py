@@ -16,6 +16,8 @@ Every error has one shape, whatever raised it:
            "details": [{"field": "lines[0].quantity", "issue": "must be greater than 0"}],
            "request_id": "01JD2Z0A6T8Y", "retryable": false}}
 ```
+
+`Retry-After` says how long to wait. The version to send is the `ETag` that was read, as `If-Match`.
 """
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")

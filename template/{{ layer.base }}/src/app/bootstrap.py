@@ -70,7 +70,7 @@ def build_service(settings: Settings) -> Service:
         # Your own handlers go below this line.
     }
     queue = Queue(settings.queue, database, handlers)
-    # Without the broker orders are still taken, and wait in the outbox.
+    # Orders are taken while it is away, too.
     health.add_optional("queue", queue.ping)
     return Service(
         settings=settings,

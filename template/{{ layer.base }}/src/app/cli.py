@@ -53,8 +53,8 @@ def main() -> None:
             typer.echo(f"error: {fault}", err=True)
         sys.exit(2)
     except AppError as error:
-        cause = f" ({error.__cause__})" if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE else ""
-        typer.echo(f"error: {error.message}{cause}", err=True)
+        cause = error.__cause__ if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE else None
+        typer.echo(f"error: {error.message}" + (f" ({cause})" if cause else ""), err=True)
         sys.exit(1)
     except Exception:
         log.exception("unhandled exception")

@@ -30,7 +30,7 @@ class ErrorCode(Enum):
         "INVALID_ARGUMENT",
         False,
         "The request could not be parsed",
-        "Send well-formed UTF-8 JSON without duplicate keys, NaN or Infinity.",
+        "Send well-formed UTF-8, in JSON without duplicate keys, NaN or Infinity.",
     )
     VALIDATION_ERROR = Kind(
         422,
@@ -79,7 +79,7 @@ class ErrorCode(Enum):
         "NOT_FOUND",
         False,
         "The resource does not exist",
-        "Check the path and the id; what belongs to somebody else is not found either.",
+        "Check the name or id; what belongs to somebody else is not found either.",
     )
     METHOD_NOT_ALLOWED = Kind(
         405,
@@ -114,7 +114,7 @@ class ErrorCode(Enum):
         "ABORTED",
         True,
         "A request with this idempotency key is still running",
-        "Wait as long as `Retry-After` says, then send the same request again.",
+        "Wait as long as the answer says, then send the same request again.",
     )
     GONE = Kind(
         410,
@@ -128,14 +128,14 @@ class ErrorCode(Enum):
         "ABORTED",
         False,
         "The resource has changed since it was read",
-        "Read the resource again and repeat the change with its new `ETag`.",
+        "Read the resource again and repeat the change with its new version.",
     )
     PAYLOAD_TOO_LARGE = Kind(
         413,
         "RESOURCE_EXHAUSTED",
         False,
         "The request body is larger than the limit",
-        "Send a smaller body.",
+        "Send a smaller request.",
     )
     UNSUPPORTED_MEDIA_TYPE = Kind(
         415,
@@ -156,14 +156,14 @@ class ErrorCode(Enum):
         "FAILED_PRECONDITION",
         False,
         "The request must say which version it changes",
-        "Read the resource and send its `ETag` in `If-Match`.",
+        "Read the resource and send its version along, as the contract says.",
     )
     RATE_LIMITED = Kind(
         429,
         "RESOURCE_EXHAUSTED",
         True,
         "Too many requests",
-        "Wait as long as `Retry-After` says.",
+        "Wait as long as the answer says.",
     )
     INTERNAL_ERROR = Kind(
         500,
@@ -184,7 +184,7 @@ class ErrorCode(Enum):
         "UNAVAILABLE",
         True,
         "The service is at its limit",
-        "Wait as long as `Retry-After` says.",
+        "Wait as long as the answer says.",
     )
     DEADLINE_EXCEEDED = Kind(
         503,

@@ -26,8 +26,8 @@ def start(place: Place) -> Iterator[dict[str, str]]:
     program = shutil.which("mongod")
     if program is None:
         raise DevelopmentError(
-            "No MongoDB is installed: run `docker compose up -d --wait mongodb` and set "
-            "DATABASE_URL=mongodb://127.0.0.1:27017/app?directConnection=true"
+            "No MongoDB is installed: run `docker compose up -d --wait mongodb` and "
+            "`export DATABASE_URL='mongodb://127.0.0.1:27017/app?directConnection=true'`"
         )
 
     def url(port: int) -> dict[str, str]:

@@ -204,3 +204,5 @@ def test_a_command_without_its_server_fails_in_one_line(environment: dict[str, s
         assert done.stderr.startswith("error: ")
         assert done.stderr.count("\n") == 1
         assert "hunter2" not in done.stderr
+        assert "(None)" not in done.stderr
+    assert "DATABASE_URL" in done.stderr

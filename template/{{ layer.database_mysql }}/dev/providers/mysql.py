@@ -85,12 +85,15 @@ def _composed() -> str:
     """The URL of the server that Docker runs."""
     port = os.environ.get("MYSQL_PORT", "3306")
     url = f"mysql://root:only-for-development@127.0.0.1:{port}/app?ssl-mode=required&{MARK}"
-    docker = shutil.which("docker")
-    if docker and not subprocess.run(COMPOSE, capture_output=True, check=False).returncode:
-        return url
+    tried = ""
+    if shutil.which("docker"):
+        done = subprocess.run(COMPOSE, capture_output=True, text=True, check=False)
+        if not done.returncode:
+            return url
+        tried = f" Docker was tried: {_last_line(done)}"
     raise DevelopmentError(
-        f"No MySQL or MariaDB is installed: install one, or run `{' '.join(COMPOSE)}` and set "
-        f"DATABASE_URL={url}"
+        f"No MySQL or MariaDB is installed: install one, or run `{' '.join(COMPOSE)}` and "
+        f"`export DATABASE_URL='{url}'`.{tried}"
     )
 
 
@@ -118,10 +121,14 @@ def _create(program: str, prefix: tuple[str, ...], folder: Path) -> None:
 def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise DevelopmentError(
-            f"MySQL cannot be set up, set DATABASE_URL to use another server: {last[-200:]}"
+            f"MySQL cannot be set up, set DATABASE_URL to use another server: {_last_line(done)}"
         )
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """What a program said last before it failed."""
+    return (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1][-200:]
 
 
 def _port(folder: Path) -> int | None:

@@ -82,3 +82,4 @@ def test_a_command_that_cannot_reach_the_database_fails_in_one_line(
         assert done.stderr.startswith("error: ")
         assert done.stderr.count("\n") == 1
         assert "secret" not in done.stderr
+    assert "DATABASE_URL" in done.stderr

@@ -9,7 +9,7 @@ from app.auth.last_used import LastUsed
 from app.auth.principal import Principal
 from app.auth.store import ApiKeys
 from app.db import Database
-from app.errors import AppError, ErrorCode
+from app.errors import AppError
 from app.platform import clock
 from app.platform.context import context
 from app.platform.metrics import auth_events
@@ -49,8 +49,8 @@ class KeyAuthenticator:
             await self._rate_limiter.check_login(f"key {account}", context().client_address)
             raise invalid_credentials("The API key is not valid")
         if key.expires_at <= now:
-            # Told to those only who hold the secret.
-            raise AppError(ErrorCode.TOKEN_EXPIRED, "The API key has expired")
+            # Told to those only who hold the secret. Unlike a token, it cannot be refreshed.
+            raise invalid_credentials("The API key has expired")
         self._last_used.note(key, now)
         return key.principal
 

@@ -37,7 +37,7 @@ class RateLimitSettings(SettingsGroup):
     """`RATE_LIMIT_*`: limits such as `600/minute` or `600/minute burst 50`.
 
     `RATE_LIMIT_ENABLED=false` leaves requests unlimited, where a gateway limits them already;
-    the limits of login hold always.
+    the limits of login, for attempts at a credential, hold always.
     """
 
     rate_limit_enabled: bool = True

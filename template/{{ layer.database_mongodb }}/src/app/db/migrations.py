@@ -87,9 +87,8 @@ async def connected(settings: DatabaseSettings) -> AsyncGenerator[AsyncDatabase[
         if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
             raise
         cause = str(error).partition(", Timeout:")[0]
-        raise AppError(
-            ErrorCode.DEPENDENCY_UNAVAILABLE, f"The database cannot be reached: {cause}"
-        ) from None
+        message = f"The database at DATABASE_URL cannot be reached: {cause}"
+        raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from None
     finally:
         await client.close()
 

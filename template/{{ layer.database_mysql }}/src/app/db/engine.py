@@ -169,7 +169,7 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
         if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
             raise
         cause = (error.orig if isinstance(error, DBAPIError) else None) or error
-        message = "The database cannot be reached"
+        message = "The database at DATABASE_URL cannot be reached"
         raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from cause
 
 

@@ -167,8 +167,8 @@ async def migrating(settings: DatabaseSettings) -> AsyncGenerator[AsyncConnectio
         if error_code(error) is not ErrorCode.DEPENDENCY_UNAVAILABLE:
             raise
         cause = error.driver_exception if isinstance(error, DBAPIError) else error
-        message = f"The database cannot be reached: {cause}"
-        raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from error
+        message = "The database at DATABASE_URL cannot be reached"
+        raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE, message) from cause
 
 
 async def execute(driver: Driver, sql: str) -> None:

@@ -26,7 +26,8 @@ def order_handlers(webhooks: Webhooks) -> Mapping[str, Handler]:
 
     async def confirm(delivery: Delivery) -> None:
         placed = OrderPlaced.model_validate(delivery.message.payload)
-        # The receiver tells repeats apart by the message id: a crash after this line sends again.
+        # The receiver tells repeats apart by the message id: what redelivers sends again if the
+        # process ends after this line.
         await webhooks.send(delivery.message.id, ORDER_PLACED, placed.model_dump(mode="json"))
         async with delivery.effect() as work:
             await OrderStore(work).record_confirmation(placed.order_id, delivery.message.id)

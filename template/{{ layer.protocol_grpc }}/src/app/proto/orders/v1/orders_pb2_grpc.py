@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OrderServiceStub:
-    """Orders of the caller. Calls carry an access token as the metadata `authorization`.
+    """Orders of the caller. Calls carry credentials in their metadata.
     """
 
     def __init__(self, channel):
@@ -73,7 +73,7 @@ class OrderServiceStub:
 
 
 class OrderServiceServicer:
-    """Orders of the caller. Calls carry an access token as the metadata `authorization`.
+    """Orders of the caller. Calls carry credentials in their metadata.
     """
 
     def CreateOrder(self, request, context):
@@ -120,7 +120,7 @@ class OrderServiceServicer:
 
     def WatchOrders(self, request, context):
         """Tells of orders whenever they change, from now on. States in between may be left out, the last
-        one never is. The stream ends with the access token, and with UNAVAILABLE when an instance of
+        one never is. The stream ends with the credentials, or with UNAVAILABLE when an instance of
         the service stops: call again then, and read what may have changed meanwhile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -174,7 +174,7 @@ def add_OrderServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderService:
-    """Orders of the caller. Calls carry an access token as the metadata `authorization`.
+    """Orders of the caller. Calls carry credentials in their metadata.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrderServiceStub:
-    """Orders of the caller. Calls carry an access token as the metadata `authorization`."""
+    """Orders of the caller. Calls carry credentials in their metadata."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -47,13 +47,13 @@ class OrderServiceStub:
     """Cancels a draft or placed order."""
     WatchOrders: _grpc.UnaryStreamMultiCallable[_orders_pb2.WatchOrdersRequest, _orders_pb2.WatchOrdersResponse]
     """Tells of orders whenever they change, from now on. States in between may be left out, the last
-    one never is. The stream ends with the access token, and with UNAVAILABLE when an instance of
+    one never is. The stream ends with the credentials, or with UNAVAILABLE when an instance of
     the service stops: call again then, and read what may have changed meanwhile.
     """
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
-    """Orders of the caller. Calls carry an access token as the metadata `authorization`."""
+    """Orders of the caller. Calls carry credentials in their metadata."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CreateOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
@@ -70,12 +70,12 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Cancels a draft or placed order."""
     WatchOrders: _aio.UnaryStreamMultiCallable[_orders_pb2.WatchOrdersRequest, _orders_pb2.WatchOrdersResponse]  # type: ignore[assignment]
     """Tells of orders whenever they change, from now on. States in between may be left out, the last
-    one never is. The stream ends with the access token, and with UNAVAILABLE when an instance of
+    one never is. The stream ends with the credentials, or with UNAVAILABLE when an instance of
     the service stops: call again then, and read what may have changed meanwhile.
     """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Orders of the caller. Calls carry an access token as the metadata `authorization`."""
+    """Orders of the caller. Calls carry credentials in their metadata."""
 
     @_abc_1.abstractmethod
     def CreateOrder(
@@ -132,7 +132,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_orders_pb2.WatchOrdersResponse], _abc.AsyncIterator[_orders_pb2.WatchOrdersResponse]]:
         """Tells of orders whenever they change, from now on. States in between may be left out, the last
-        one never is. The stream ends with the access token, and with UNAVAILABLE when an instance of
+        one never is. The stream ends with the credentials, or with UNAVAILABLE when an instance of
         the service stops: call again then, and read what may have changed meanwhile.
         """
 
