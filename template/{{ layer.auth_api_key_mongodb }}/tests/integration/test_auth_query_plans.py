@@ -23,7 +23,7 @@ KEYS = [ApiKey(new_uuid(), client, Role.MEMBER, None, NOW, NOW) for client in CL
 
 async def test_no_query_of_keys_reads_a_whole_collection(own_database: Database) -> None:
     known, *_ = KEYS
-    others = sorted((key.id for key in KEYS[1:]), reverse=True)
+    newest_first = sorted((key.id for key in KEYS), reverse=True)
     with sent_statements() as sent:
         async with own_database.unit_of_work() as work:
             keys = ApiKeys(work)
@@ -36,8 +36,8 @@ async def test_no_query_of_keys_reads_a_whole_collection(own_database: Database)
             assert await keys.page(known.client.name, None, 10) == [known]
             assert await keys.page(known.client.name, known.id, 10) == []
             assert len(await keys.page(None, None, 10)) == 5
-            (following,) = await keys.page(None, others[0], 1)
-            assert following.id == others[1]
+            (following,) = await keys.page(None, newest_first[0], 1)
+            assert following.id == newest_first[1]
             await keys.end_at(known.id, NOW)
             await keys.revoke(known.id, NOW)
             for moment, noted in (
