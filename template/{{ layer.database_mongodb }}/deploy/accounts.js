@@ -6,6 +6,6 @@
 const roles = { migrator: "dbOwner", service: "service" };
 if (!db.getRole("service")) db.createRole({ role: "service", privileges: [], roles: [] });
 for (const [user, role] of Object.entries(roles)) {
-  if (db.getUser(user)) db.updateUser(user, { pwd: passwords[user] });
+  if (db.getUser(user)) db.updateUser(user, { pwd: passwords[user], roles: [role] });
   else db.createUser({ user, pwd: passwords[user], roles: [role] });
 }

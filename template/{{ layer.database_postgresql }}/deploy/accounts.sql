@@ -2,11 +2,13 @@
 -- What may not be done to audit events is up to triggers, which `service` can neither drop nor pass by.
 --
 -- An administrator runs it in the service's database, empty or not, and then gives new accounts their
--- passwords: `ALTER ROLE … PASSWORD '…'`. It can be run again.
+-- passwords: `ALTER ROLE … PASSWORD '…'`. It can be run again, by the same administrator.
 DO $$
 DECLARE
     statement text;
 BEGIN
+    -- Whatever waits for a lock on a table holds up all that come after it.
+    PERFORM set_config('lock_timeout', '5s', true);
     IF to_regrole('migrator') IS NULL THEN
         CREATE ROLE migrator LOGIN;
         -- An administrator who is no superuser can only give away what it could take back.
@@ -17,17 +19,42 @@ BEGIN
     END IF;
     EXECUTE format('ALTER DATABASE %I OWNER TO migrator', current_database());
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
-    -- What another account has made so far.
+    -- What another account has made so far, except for what belongs to an extension.
     FOR statement IN
-        SELECT format('ALTER TABLE %s OWNER TO migrator', oid::regclass)
-        FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace
-            AND relkind IN ('r', 'p', 'v', 'm')
-            AND relowner <> 'migrator'::regrole
-        UNION ALL
-        SELECT format('ALTER ROUTINE %s OWNER TO migrator', oid::regprocedure)
-        FROM pg_proc
-        WHERE pronamespace = 'public'::regnamespace AND proowner <> 'migrator'::regrole
+        WITH made AS (
+            SELECT format('TABLE %s', oid::regclass) AS name, tableoid, oid, relowner AS owner
+            FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+            UNION ALL
+            -- Those of columns go with their tables.
+            SELECT format('SEQUENCE %s', oid::regclass), tableoid, oid, relowner
+            FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+                AND NOT EXISTS (
+                    SELECT FROM pg_depend
+                    WHERE classid = pg_class.tableoid AND objid = pg_class.oid AND deptype IN ('a', 'i')
+                )
+            UNION ALL
+            -- Domains, enumerations, ranges, and composite types that are not those of tables.
+            SELECT format('TYPE %s', oid::regtype), tableoid, oid, typowner
+            FROM pg_type
+            WHERE typnamespace = 'public'::regnamespace
+                AND (
+                    typtype IN ('d', 'e', 'r')
+                    OR EXISTS (SELECT FROM pg_class WHERE pg_class.oid = typrelid AND relkind = 'c')
+                )
+            UNION ALL
+            SELECT format('ROUTINE %s', oid::regprocedure), tableoid, oid, proowner
+            FROM pg_proc
+            WHERE pronamespace = 'public'::regnamespace
+        )
+        SELECT format('ALTER %s OWNER TO migrator', name)
+        FROM made
+        WHERE owner <> 'migrator'::regrole
+            AND NOT EXISTS (
+                SELECT FROM pg_depend
+                WHERE classid = made.tableoid AND objid = made.oid AND deptype = 'e'
+            )
     LOOP
         EXECUTE statement;
     END LOOP;

@@ -61,6 +61,14 @@ def test_the_role_is_renewed_with_collections_that_came_later(
     assert "customers" in make_role(found)
 
 
+@pytest.mark.usefixtures("found")
+def test_a_role_that_the_server_refuses_is_told_in_a_line() -> None:
+    # No server lets its own roles be changed, as MongoDB Atlas does not any.
+    done = CliRunner().invoke(cli, ["migrate", "upgrade", "--role", "readWrite"])
+    assert done.exit_code == 1
+    assert "error: The server refuses to renew the role readWrite: " in done.stderr
+
+
 def test_the_service_serves_with_the_role(
     own_url: str, found: Found[dict[str, Any]], environment: dict[str, str], scratch: Path
 ) -> None:

@@ -18,10 +18,14 @@ def upgrade() -> None:
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit events are append-only'
         """
     )
+    # By SYSDATE, as any account may set the clock of the other functions: `SET timestamp = …`. It
+    # tells the time in the session's zone, which UNIX_TIMESTAMP takes out again.
     op.execute(
         """
         CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events FOR EACH ROW
-        IF OLD.occurred_at >= UTC_TIMESTAMP(6) - INTERVAL 90 DAY THEN
+        IF OLD.occurred_at >= TIMESTAMP('1970-01-01')
+            + INTERVAL UNIX_TIMESTAMP(SYSDATE(6)) SECOND - INTERVAL 90 DAY
+        THEN
             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit events are append-only';
         END IF
         """

@@ -51,12 +51,10 @@ def empty_database(url: str) -> Iterator[str]:
 def two_accounts(url: str) -> Iterator[tuple[str, str]]:
     """The URLs of `migrator` and `service`, under names of the test's own, on an empty database."""
     migrator, service = f"migrator_{uuid4().hex}", f"service_{uuid4().hex}"
-    statements = Path("deploy/accounts.sql").read_text(encoding="utf-8")
-    statements = statements.replace("migrator", migrator).replace("service", service)
     with empty_database(url) as made, anyio.from_thread.start_blocking_portal() as portal:
         connection = portal.call(asyncpg.connect, made)
         try:
-            portal.call(connection.execute, statements)
+            portal.call(connection.execute, accounts_sql(migrator, service))
             for name in (migrator, service):
                 portal.call(connection.execute, f"ALTER ROLE {name} PASSWORD '{name}'")
             yield _as(made, migrator), _as(made, service)
@@ -66,6 +64,12 @@ def two_accounts(url: str) -> Iterator[tuple[str, str]]:
                 ending = f"REASSIGN OWNED BY {name} TO CURRENT_USER; DROP OWNED BY {name}"
                 portal.call(connection.execute, f"{ending}; DROP ROLE {name}")
             portal.call(connection.close)
+
+
+def accounts_sql(migrator: str, service: str) -> str:
+    """The statements that make the accounts, with other names for them."""
+    statements = Path("deploy/accounts.sql").read_text(encoding="utf-8")
+    return statements.replace("migrator", migrator).replace("service", service)
 
 
 def _as(url: str, name: str) -> str:

@@ -61,6 +61,19 @@ async def test_each_batch_of_a_replay_is_kept_by_itself(bench: Bench) -> None:
     assert await bench.states() == {"pending"}
 
 
+async def test_a_short_batch_is_not_the_last(bench: Bench) -> None:
+    class Shared(Outbox):
+        """Another replay has all but one message of each batch locked."""
+
+        async def replay(self, chosen: DeadFilter, limit: int) -> list[UUID]:
+            return await super().replay(chosen, min(limit, 1))
+
+    outbox = Shared(bench.database)
+    dead = await publish(outbox, bench, 3)
+    await kill(outbox, dead)
+    assert await cli.replay_all(outbox, DeadFilter()) == set(dead)
+
+
 @pytest.mark.parametrize("by_id", [False, True])
 async def test_messages_that_die_again_at_once_are_not_replayed_for_ever(
     bench: Bench, by_id: bool

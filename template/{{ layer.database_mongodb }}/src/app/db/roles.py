@@ -1,10 +1,12 @@
 """A role for the service that keeps the audit trail append-only, where MongoDB checks who asks."""
 
 import typer
+from pymongo.errors import OperationFailure
 
 from app.db.audit import COLLECTION as AUDIT
 from app.db.client import Document
 from app.db.migrations import LOCK, RECORDS, connected
+from app.db.scripts import MigrationError
 from app.db.settings import DatabaseSettings
 
 _ALL = ["find", "insert", "remove", "update"]
@@ -23,9 +25,13 @@ async def renew(settings: DatabaseSettings, name: str) -> None:
             for collection in served
             if not collection.startswith("system.")
         ]
-        known = await database.command("rolesInfo", name)
-        if not known["roles"]:
-            await database.command("createRole", name, privileges=[], roles=[])
-        # `updateRole` would take an administrator of the whole server.
-        await database.command("grantPrivilegesToRole", name, privileges=privileges)
+        try:
+            known = await database.command("rolesInfo", name)
+            if not known["roles"]:
+                await database.command("createRole", name, privileges=[], roles=[])
+            # `updateRole` would take an administrator of the whole server.
+            await database.command("grantPrivilegesToRole", name, privileges=privileges)
+        except OperationFailure as error:
+            reason = (error.details or {}).get("errmsg", error)
+            raise MigrationError(f"The server refuses to renew the role {name}: {reason}") from None
     typer.echo(f"role {name}: {len(served)} collections", err=True)

@@ -92,17 +92,19 @@ def replay(
 async def replay_all(outbox: Outbox, chosen: DeadFilter) -> set[UUID]:
     """Replay in batches, each of which is kept; returns which messages.
 
-    What dies again meanwhile comes after all the others, and ends it.
+    A short batch is not the last where a database skips what somebody else replays. What dies
+    again meanwhile comes after all the others, and ends it.
     """
-    # Ids are no more than a command line takes.
-    limit = max(BATCH, len(chosen.ids))
+    if chosen.ids:
+        # They are no more than a command line takes.
+        return set(await outbox.replay(chosen, len(chosen.ids)))
     replayed = set[UUID]()
-    while True:
-        batch = set(await outbox.replay(chosen, limit))
-        is_last = len(batch) < limit or not batch.isdisjoint(replayed)
+    while batch := set(await outbox.replay(chosen, BATCH)):
+        is_last = not batch.isdisjoint(replayed)
         replayed |= batch
         if is_last:
-            return replayed
+            break
+    return replayed
 
 
 def _with_outbox(use: Callable[[Outbox], Awaitable[T]]) -> T:

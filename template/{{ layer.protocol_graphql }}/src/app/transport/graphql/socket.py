@@ -157,6 +157,8 @@ class GraphQLSocket:
                 failures += 1
                 if failures >= _MOST_FAILED_CHECKS:
                     raise CloseError(1013, error.code.name) from None
+                # The use is still to be told, whatever has come in meanwhile.
+                self._used = self._used or used
 
     async def _receive(self) -> None:
         while True:
