@@ -8,10 +8,10 @@ the next; a test holds its output equal to that of a plain process.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from copier._jinja_ext import SandboxedEnvironment
 from copier._main import Worker
@@ -42,8 +42,6 @@ class Renderer:
         self._source = str(source)
         self._first = Worker(src_path=self._source, defaults=True, quiet=True, unsafe=True)
         environment = self._first.jinja_env
-        compiled: Any = lru_cache(maxsize=None)(environment.from_string)
-        environment.from_string = compiled  # type: ignore[method-assign]
         environment.auto_reload = False
         self._shared = (self._first.template, environment)
 
