@@ -1,6 +1,6 @@
-"""Rendering in half the time: Copier compiles each part of each file's name anew.
+"""A quarter off the time of a copy: Copier compiles each part of each file's name anew.
 
-Of the 7,000 parts that the layers' files have, a few hundred differ.
+Of 6,120 strings that a copy with the defaults compiles, 530 differ.
 """
 
 from __future__ import annotations
