@@ -1,18 +1,22 @@
 """A request that is sent again has its effect once."""
 
 import asyncio
+import os
 import signal
-import sys
+from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from app.db import Database
 from app.db.idempotency import IdempotencyRecords
+from app.db.settings import DatabaseSettings
 from app.errors import AppError, ErrorCode
 from app.features.orders.model import Order, OrderDraft
 from app.features.orders.store import OrderStore
 from app.platform.idempotency import IdempotencyKey
+from tests.support.process import AppProcess
 from tests.support.stored import order_owners, stored_records
 
 pytestmark = pytest.mark.anyio
@@ -119,37 +123,28 @@ async def stored(database: Database, key: IdempotencyKey) -> int:
         return len(await stored_records(work, key))
 
 
-CRASH = """
-import asyncio, os, signal, sys
-from app.db import Database
-from app.db.idempotency import IdempotencyRecords
-from app.db.settings import DatabaseSettings
-from app.features.orders.model import Order, OrderDraft
-from app.features.orders.store import OrderStore
-from app.platform.idempotency import IdempotencyKey
+def crash(when: str, owner: str, key: IdempotencyKey) -> None:
+    """Make an order, and be killed."""
 
-async def main(when, owner, text):
-    key = IdempotencyKey("somebody", "orders.create", text, b"the request")
-    async with Database(DatabaseSettings.load()).unit_of_work() as work:
-        await IdempotencyRecords(work).claim(key)
-        await OrderStore(work).add(Order.new(owner, OrderDraft("PO", "EUR", ())))
-        await IdempotencyRecords(work).complete(key, b"done", 60)
-        if when == "before the commit":
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.kill(os.getpid(), signal.SIGKILL)
+    async def act() -> None:
+        async with Database(DatabaseSettings.load()).unit_of_work() as work:
+            await IdempotencyRecords(work).claim(key)
+            await OrderStore(work).add(Order.new(owner, OrderDraft("PO", "EUR", ())))
+            await IdempotencyRecords(work).complete(key, b"done", 60)
+            if when == "before the commit":
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
-asyncio.run(main(*sys.argv[1:]))
-"""
+    asyncio.run(act())
 
 
 @pytest.mark.parametrize(("when", "kept"), [("before the commit", 0), ("after the commit", 1)])
 async def test_a_crash_leaves_both_the_effect_and_the_record_or_neither(
-    database: Database, environment: dict[str, str], when: str, kept: int
+    database: Database, environment: dict[str, str], tmp_path: Path, when: str, kept: int
 ) -> None:
     key, owner = new_key(), f"owner-{uuid4()}"
-    command = [sys.executable, "-c", CRASH, when, owner, key.key]
-    process = await asyncio.create_subprocess_exec(*command, env=environment)
-    assert await process.wait() == -signal.SIGKILL
+    process = AppProcess([], environment, tmp_path / "output", run=partial(crash, when, owner, key))
+    assert process.wait() == -signal.SIGKILL
     assert await orders_of(database, owner) == kept
     assert await stored(database, key) == kept
     assert await claim_in_time(database, key) == (b"done" if kept else None)

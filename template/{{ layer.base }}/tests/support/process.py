@@ -1,6 +1,6 @@
 """The command `app` as processes, forked from one that has imported it already.
 
-The import is what takes the time of a start, and a test run starts some forty processes.
+The import is what takes the time of a start, and a test run starts some fifty processes.
 """
 
 import io
@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from app.__main__ import main
@@ -30,11 +30,15 @@ class AppProcess:
         output: Path,
         errors: Path | None = None,
         text: str = "",
+        run: Callable[[], object] = main,
     ) -> None:
-        """Start it: `errors` go to `output` where they have no file of their own."""
+        """Start it: `errors` go to `output` where they have no file of their own.
+
+        `run` is what the process does instead of the command, and can be pickled.
+        """
         files = (output, errors or output)
         self._process = _FORKS.Process(
-            target=_run, args=(arguments, dict(env), files, text), daemon=True
+            target=_run, args=(run, arguments, dict(env), files, text), daemon=True
         )
         self._process.start()
         assert self._process.pid is not None
@@ -62,7 +66,11 @@ class AppProcess:
 
 
 def _run(
-    arguments: Sequence[str], env: dict[str, str], files: tuple[Path, Path], text: str
+    run: Callable[[], object],
+    arguments: Sequence[str],
+    env: dict[str, str],
+    files: tuple[Path, Path],
+    text: str,
 ) -> None:
     os.setsid()
     for stream, file in zip((sys.stdout, sys.stderr), files, strict=True):
@@ -74,4 +82,4 @@ def _run(
     os.environ.clear()
     os.environ.update(env)
     os.chdir(PROJECT)
-    main()
+    run()

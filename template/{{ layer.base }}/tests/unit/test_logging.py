@@ -1,11 +1,14 @@
 """What a log line looks like, and what never stands in one."""
 
 import json
-import subprocess
-import sys
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+
+from tests.support.process import AppProcess
 
 SETUP = """
 import logging, warnings
@@ -24,8 +27,11 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def written(code: str, shape: str = "json") -> str:
     """What a process of its own writes to stdout, since logging is configured for a process."""
     program = SETUP.format(shape=shape) + code
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    return done.stdout.decode()
+    with TemporaryDirectory(prefix="app-tests-") as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        done = AppProcess([], {}, output, errors, run=partial(exec, program, {})).wait()
+        assert done == 0, errors.read_text("utf-8")
+        return output.read_text("utf-8")
 
 
 def events(code: str) -> list[dict[str, Any]]:
