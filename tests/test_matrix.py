@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import IO
 
@@ -47,6 +47,22 @@ def test_each_distinct_set_of_files_is_one_job(
         ]
     )
     assert [job.combinations for job in found] == [["one", "two"], ["three"]]
+
+
+def test_a_check_is_for_projects_that_have_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = Check("probe", under("a"), commands("true"), needs="b*")
+    monkeypatch.setattr(plan, "CHECKS", [probe])
+    found = jobs([_project(tmp_path, "one", a="1"), _project(tmp_path, "two", a="1", b="1")])
+    assert [job.combinations for job in found] == [["two"]]
+
+
+def test_the_contract_is_checked_of_projects_over_http(template: Path, tmp_path: Path) -> None:
+    named = {answers["protocol"]: answers for answers in plan.named_combinations().values()}
+    rendered = list(plan.projects(template, tmp_path, 1, named))
+    checked = [job.combinations for job in jobs(rendered) if job.check.name == "contract"]
+    assert sorted(chain(*checked)) == ["graphql", "rest", plan.UNUSUAL]
 
 
 def test_a_few_combinations_have_every_pair_of_choices() -> None:

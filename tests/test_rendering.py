@@ -86,7 +86,7 @@ def test_requirements_are_those_of_the_active_layers(rendered: Rendered) -> None
 
 
 def test_a_choice_not_taken_leaves_no_code_behind(rendered: Rendered) -> None:
-    """The driver of each choice is imported where it was chosen, and nowhere else."""
+    """Drivers and the headers of credentials stand where they were chosen, and nowhere else."""
     drivers = {
         "asyncpg": ("database", "postgresql"),
         "asyncmy": ("database", "mysql"),
@@ -98,6 +98,8 @@ def test_a_choice_not_taken_leaves_no_code_behind(rendered: Rendered) -> None:
     )
     for driver, (axis, choice) in drivers.items():
         assert (driver in source) == (rendered.answers[axis] == choice), driver
+    for name, choice in {"CSRF": "session", "X-API-Key": "api_key"}.items():
+        assert (name in source) == (rendered.answers["auth"] == choice), name
     redis = "redis" in (rendered.answers["queue"], rendered.answers["cache"])
     assert bool(re.search(r"^(from|import) redis\b", source, re.MULTILINE)) == redis
 

@@ -46,11 +46,15 @@ Run = Callable[[Path, IO[str]], Findings]
 
 @dataclass(frozen=True)
 class Check:
-    """`run` gets a copy of a project that it may change, and a log; it raises `FaultError`."""
+    """`run` gets a copy of a project that it may change, and a log; it raises `FaultError`.
+
+    It is for projects that have a file like `needs`, a pattern.
+    """
 
     name: str
     concerns: Callable[[str], bool]
     run: Run
+    needs: str = "*"
 
 
 def under(*patterns: str) -> Callable[[str], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import inspect
 import os
@@ -111,6 +112,8 @@ def jobs(rendered: list[Project]) -> list[Job]:
     found: dict[tuple[str, str], Job] = {}
     for check in CHECKS:
         for project in rendered:
+            if not fnmatch.filter(project.files, check.needs):
+                continue
             concerned = {name: it for name, it in project.files.items() if check.concerns(name)}
             if not concerned:
                 continue

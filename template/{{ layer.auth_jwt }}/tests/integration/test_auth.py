@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -12,82 +11,20 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.auth.authentication import AuthRequest
-from app.auth.principal import Principal, Role
+from app.auth.principal import Role
 from app.auth.refresh_tokens import RefreshToken, TokenFamily, TokenPair
 from app.auth.service import Auth
 from app.auth.settings import AuthSettings
 from app.auth.store import TokenFamilies
 from app.auth.users import Users
-from app.bootstrap import build_service
-from app.cache.settings import CacheSettings
 from app.db import Database
-from app.db.settings import DatabaseSettings
 from app.errors import AppError, ErrorCode
 from app.platform.ids import new_uuid
-from app.settings import Settings
-from dev.processes import free_port
+from tests.support.logins import PASSWORD, caller, refused, registered
 
 pytestmark = pytest.mark.anyio
 
-PASSWORD = "plum otter cabin 47"
 Start = Callable[..., Auth]
-SHARED_CACHE = "redis_url" in CacheSettings.model_fields
-needs_shared_cache = pytest.mark.skipif(
-    not SHARED_CACHE, reason="a cache in the process is never away"
-)
-
-
-@pytest.fixture
-def configured(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CACHE_KEY_PREFIX", f"test-{uuid4()}:")
-    return environment
-
-
-@pytest.fixture
-async def start(configured: dict[str, str]) -> AsyncIterator[Start]:
-    """Another instance of the service's authentication: same database, its own connections."""
-    async with AsyncExitStack() as stack:
-
-        def make(cache: CacheSettings | None = None, **changes: object) -> Auth:
-            loaded = Settings.load()
-            settings = replace(
-                loaded,
-                cache=cache or loaded.cache,
-                auth=loaded.auth.model_copy(update=changes),
-            )
-            service = build_service(settings)
-            for part in (service.database, service.cache, service.auth):
-                stack.push_async_callback(part.aclose)
-            return service.auth
-
-        yield make
-
-
-@pytest.fixture
-async def database(configured: dict[str, str]) -> AsyncIterator[Database]:
-    opened = Database(DatabaseSettings.load())
-    yield opened
-    await opened.aclose()
-
-
-@pytest.fixture
-def auth(start: Start) -> Auth:
-    return start()
-
-
-async def registered(auth: Auth) -> str:
-    email = f"user-{uuid4().hex}@example.com"
-    await auth.accounts.register(email, PASSWORD)
-    return email
-
-
-async def caller(auth: Auth, pair: TokenPair) -> Principal:
-    headers = {"authorization": f"Bearer {pair.access_token}"}
-    principal = await auth.authenticator.authenticate(AuthRequest("GET", headers))
-    assert principal is not None
-    return principal
 
 
 async def family_of(database: Database, pair: TokenPair) -> TokenFamily | None:
@@ -97,18 +34,12 @@ async def family_of(database: Database, pair: TokenPair) -> TokenFamily | None:
         return await TokenFamilies(work).with_handle(token.handle_hash)
 
 
-async def refused(auth: Auth, pair: TokenPair) -> ErrorCode:
-    with pytest.raises(AppError) as raised:
-        await caller(auth, pair)
-    return raised.value.code
-
-
 async def test_a_request_without_credentials_has_no_principal(auth: Auth) -> None:
     assert await auth.authenticator.authenticate(AuthRequest("GET", {})) is None
 
 
-async def test_of_registrations_at_the_same_moment_one_counts(start: Start) -> None:
-    auth = start(password_hash_concurrency=8)
+async def test_of_registrations_at_the_same_moment_one_counts(start_auth: Start) -> None:
+    auth = start_auth(password_hash_concurrency=8)
     for _ in range(2):
         email = f"user-{uuid4().hex}@example.com"
         passwords = [f"{PASSWORD} {number}" for number in range(6)]
@@ -136,49 +67,19 @@ async def test_an_outdated_hash_is_renewed_at_login(auth: Auth, database: Databa
     await auth.log_in(email, PASSWORD)
 
 
-async def test_a_revocation_holds_in_every_instance(auth: Auth, start: Start) -> None:
-    other = start()
-    pair = await auth.log_in(await registered(auth), PASSWORD)
-    await other.start()
-    await caller(other, pair)
-    await auth.revoke(pair.refresh_token)
-    assert await refused(auth, pair) is ErrorCode.UNAUTHENTICATED
-    if not SHARED_CACHE:
-        await asyncio.sleep(2.5)  # Each process has a cache of its own, and asks the database.
-    assert await refused(other, pair) is ErrorCode.UNAUTHENTICATED
-
-
 async def test_a_cache_that_lost_its_data_accepts_no_revoked_token(
-    auth: Auth, start: Start, monkeypatch: pytest.MonkeyPatch
+    auth: Auth, start_auth: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = await auth.log_in(await registered(auth), PASSWORD)
     await auth.revoke(pair.access_token)
     monkeypatch.setenv("CACHE_KEY_PREFIX", f"test-{uuid4()}:")
-    assert await refused(start(), pair) is ErrorCode.UNAUTHENTICATED
-
-
-@needs_shared_cache
-async def test_without_the_cache_no_token_is_accepted(auth: Auth, start: Start) -> None:
-    pair = await auth.log_in(await registered(auth), PASSWORD)
-    away = CacheSettings.model_validate({"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
-    assert await refused(start(away), pair) is ErrorCode.DEPENDENCY_UNAVAILABLE
-
-
-@needs_shared_cache
-async def test_without_the_cache_nothing_is_revoked_by_half(auth: Auth, start: Start) -> None:
-    pair = await auth.log_in(await registered(auth), PASSWORD)
-    away = CacheSettings.model_validate({"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
-    with pytest.raises(AppError) as raised:
-        await start(away).revoke(pair.refresh_token)
-    assert raised.value.code is ErrorCode.DEPENDENCY_UNAVAILABLE
-    await auth.refresh(pair.refresh_token)
+    assert await refused(start_auth(), pair) is ErrorCode.UNAUTHENTICATED
 
 
 async def test_of_many_refreshes_at_once_one_wins_and_the_family_ends(
-    auth: Auth, start: Start
+    auth: Auth, start_auth: Start
 ) -> None:
-    # A cache in the process is for one process only.
-    instances = [auth, start()] if SHARED_CACHE else [auth, auth]
+    instances = [auth, start_auth()]
     for _ in range(5):
         pair = await auth.log_in(await registered(auth), PASSWORD)
         results = await asyncio.gather(
@@ -192,12 +93,13 @@ async def test_of_many_refreshes_at_once_one_wins_and_the_family_ends(
         assert len(won) + len(lost) == 6
         with pytest.raises(AppError):
             await auth.refresh(won[0].refresh_token)
-        assert await refused(auth, won[0]) is ErrorCode.UNAUTHENTICATED
+        # By an instance that has seen none of it.
+        assert await refused(start_auth(), won[0]) is ErrorCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("setting", ["jwt_refresh_token_seconds", "jwt_session_seconds"])
-async def test_a_session_that_is_over_is_not_refreshed(start: Start, setting: str) -> None:
-    auth = start(**{setting: 0})
+async def test_a_session_that_is_over_is_not_refreshed(start_auth: Start, setting: str) -> None:
+    auth = start_auth(**{setting: 0})
     pair = await auth.log_in(await registered(auth), PASSWORD)
     with pytest.raises(AppError) as raised:
         await auth.refresh(pair.refresh_token)
@@ -205,9 +107,9 @@ async def test_a_session_that_is_over_is_not_refreshed(start: Start, setting: st
 
 
 async def test_refreshing_prolongs_a_session_up_to_its_longest_time(
-    start: Start, database: Database
+    start_auth: Start, database: Database
 ) -> None:
-    auth = start(jwt_refresh_token_seconds=100)
+    auth = start_auth(jwt_refresh_token_seconds=100)
     pair = await auth.log_in(await registered(auth), PASSWORD)
     before = await family_of(database, pair)
     pair = await auth.refresh(pair.refresh_token)
@@ -215,7 +117,7 @@ async def test_refreshing_prolongs_a_session_up_to_its_longest_time(
     assert before is not None
     assert after is not None
     assert before.expires_at < after.expires_at
-    pair = await start(jwt_session_seconds=50).refresh(pair.refresh_token)
+    pair = await start_auth(jwt_session_seconds=50).refresh(pair.refresh_token)
     last = await family_of(database, pair)
     assert last is not None
     assert last.expires_at == last.created_at + timedelta(seconds=50)
@@ -260,21 +162,21 @@ async def test_another_role_needs_another_login(auth: Auth) -> None:
 
 
 async def test_sessions_of_long_ago_are_forgotten(
-    auth: Auth, start: Start, database: Database
+    auth: Auth, start_auth: Start, database: Database
 ) -> None:
     email = await registered(auth)
-    old = await start(jwt_refresh_token_seconds=-2 * 24 * 3600).log_in(email, PASSWORD)
+    old = await start_auth(jwt_refresh_token_seconds=-2 * 24 * 3600).log_in(email, PASSWORD)
     new = await auth.log_in(email, PASSWORD)
     assert await family_of(database, old) is None
     assert await family_of(database, new) is not None
 
 
 async def test_refreshing_has_a_strict_limit(
-    auth: Auth, start: Start, monkeypatch: pytest.MonkeyPatch
+    auth: Auth, start_auth: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = await auth.log_in(await registered(auth), PASSWORD)
     monkeypatch.setenv("RATE_LIMIT_LOGIN_ACCOUNT", "3/hour")
-    limited = start()
+    limited = start_auth()
     for _ in range(3):
         pair = await limited.refresh(pair.refresh_token)
     with pytest.raises(AppError) as raised:
