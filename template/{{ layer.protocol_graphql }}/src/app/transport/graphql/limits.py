@@ -141,8 +141,8 @@ class _Meter:
         value = None
         if isinstance(given, VariableNode):
             value = self._variables.get(given.name.value)
-        # GraphQL takes 20.0 for the integer that it is.
-        if isinstance(value, (int, float)) and value == int(value):
+        # GraphQL takes 20.0 for the integer that it is, and refuses what has more than 32 bits.
+        if isinstance(value, (int, float)) and -(2**31) <= value < 2**31 and value == int(value):
             return int(value)
         default = definition.args["first"].default_value
         return default if isinstance(default, int) else None
