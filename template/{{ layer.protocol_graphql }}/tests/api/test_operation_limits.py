@@ -213,6 +213,7 @@ def test_a_batch_is_limited_in_number_and_in_cost(client: httpx2.Client) -> None
     response = client.post("/graphql", json=[{"query": "{ __typename }"}] * 3)
     assert response.status_code == 400
     assert fields(response) == ["batch"]
+    assert fields(client.post("/graphql", json=[])) == ["batch"]
     assert fields(client.post("/graphql", json=[page, page])) == ["cost"]
     assert len(client.post("/graphql", json=[page, {"query": "{ me { id } }"}]).json()) == 2
 

@@ -16,8 +16,8 @@ from app.bootstrap import Service
 from app.errors import AppError, ErrorCode
 from app.platform.context import RequestContext, context, reset_context, set_context
 from app.platform.telemetry import current_traceparent, span
-from app.transport.graphql.engine import Answer, Engine, Prepared, record_refusal, refused
-from app.transport.graphql.errors import RefusedError, refusal
+from app.transport.graphql.engine import Answer, Engine, Prepared, refused
+from app.transport.graphql.errors import RefusedError, record_refusal, refusal
 from app.transport.graphql.metrics import graphql_subscriptions
 from app.transport.graphql.requests import parse_request
 
