@@ -43,7 +43,7 @@ class CloseError(Exception):
 class GraphQLSocket:
     """One socket: who is at its other end, and the operations in progress.
 
-    `of_principal` counts the sockets of each, which the principal has proven to be at the end of.
+    `of_principal` counts the sockets of each principal, once it has proven to be at the other end.
     """
 
     def __init__(
