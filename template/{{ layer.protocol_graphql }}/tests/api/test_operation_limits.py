@@ -113,11 +113,18 @@ def test_a_page_size_in_a_variable_counts(client: httpx2.Client) -> None:
     assert codes(send(client, query % other, n=1, m=1)) == []
 
 
-@pytest.mark.parametrize("size", [21.0, 1000.0, 0.0, -5.0])
+@pytest.mark.parametrize("size", [21.0, 2.0**31 - 1, 0.0, -(2.0**31)])
 def test_a_page_size_with_a_point_counts_as_well(client: httpx2.Client, size: float) -> None:
     query = "query ($n: Int!) { orders(first: $n) { nodes { id } } }"
     assert "first" in fields(send(client, query, n=size))
     assert codes(send(client, query, n=20.0)) == []
+
+
+@pytest.mark.parametrize("size", [2**31, 10**18, 1e300, -1e300])
+def test_a_page_size_of_more_than_32_bits_is_no_integer(client: httpx2.Client, size: float) -> None:
+    response = send(client, "query ($n: Int!) { orders(first: $n) { nodes { id } } }", n=size)
+    assert fields(response) == ["n"]
+    assert len(response.text) < 1000
 
 
 @pytest.mark.parametrize(
@@ -206,6 +213,7 @@ def test_a_batch_is_limited_in_number_and_in_cost(client: httpx2.Client) -> None
     response = client.post("/graphql", json=[{"query": "{ __typename }"}] * 3)
     assert response.status_code == 400
     assert fields(response) == ["batch"]
+    assert fields(client.post("/graphql", json=[])) == ["batch"]
     assert fields(client.post("/graphql", json=[page, page])) == ["cost"]
     assert len(client.post("/graphql", json=[page, {"query": "{ me { id } }"}]).json()) == 2
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.service import Service
@@ -57,6 +58,13 @@ def socket_of(service: Service, *subprotocols: str, **options: Any) -> Iterator[
     offered: Any = subprotocols or (PROTOCOL,)
     with connect(url, subprotocols=offered, proxy=None, **options) as connection:
         yield Socket(connection)
+
+
+def failed_checks(client: httpx2.Client) -> float:
+    """How many times credentials could not be checked since the service began."""
+    failed = 'auth_events_total{event="authenticate",outcome="dependency_unavailable"} '
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.removeprefix(failed)) for line in lines if line.startswith(failed))
 
 
 def code(message: dict[str, Any]) -> str:

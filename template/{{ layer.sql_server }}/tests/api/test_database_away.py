@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.accounts import sign_in
-from tests.support.link import Link, linked
+from tests.support.link import Link
 from tests.support.probe import probing
 from tests.support.service import (
     Service,
@@ -20,23 +20,12 @@ from tests.support.service import (
 
 
 @pytest.fixture
-def link(environment: dict[str, str]) -> Iterator[Link]:
-    address = urlsplit(environment["DATABASE_URL"])
-    assert address.hostname
-    assert address.port
-    with linked(address.hostname, address.port) as made:
-        yield made
-
-
-@pytest.fixture
-def far_service(environment: dict[str, str], scratch: Path, link: Link) -> Iterator[Service]:
-    """A service whose database is at the end of the link."""
-    address = urlsplit(environment["DATABASE_URL"])
-    user = address.netloc.rpartition("@")[0]
-    url = address._replace(netloc=f"{user}@127.0.0.1:{link.port}").geturl()
-    waits = ("DB_POOL_TIMEOUT", "DB_CONNECT_TIMEOUT", "DB_STATEMENT_TIMEOUT")
-    changes = {"DATABASE_URL": url, **{f"{wait}_SECONDS": "0.5" for wait in waits}}
-    with running_service(environment, scratch, changes=changes, ready="/health/live") as running:
+def far_service(
+    environment: dict[str, str], scratch: Path, far_database: dict[str, str]
+) -> Iterator[Service]:
+    with running_service(
+        environment, scratch, changes=far_database, ready="/health/live"
+    ) as running:
         yield running
 
 

@@ -79,8 +79,8 @@ class _FewComparisons(OverlappingFieldsCanBeMergedRule):
             if self.rule_context.remaining_complexity_budget >= 0:
                 raise
             graphql_refused.labels("repetition").inc()
-            known = "is too much: the document names the same fields too often"
-            raise limit_exceeded(FieldFault("repetition", known)) from None
+            issue = "is too much: the document names the same fields too often"
+            raise limit_exceeded(FieldFault("repetition", issue)) from None
 
 
 class _PlainIntrospection(ValidationRule):
@@ -146,8 +146,7 @@ class Documents:
         """The operation of that name, or the only one; raises `RefusedError`."""
         node = get_operation_ast(document, name)
         if node is None:
-            known = "must name an operation of the document"
-            fault = FieldFault("operationName", known)
+            fault = FieldFault("operationName", "must name an operation of the document")
             raise refusal(AppError(ErrorCode.VALIDATION_ERROR, details=[fault]))
         return Operation(text, document, node, tuple(_root_fields(document, node)))
 

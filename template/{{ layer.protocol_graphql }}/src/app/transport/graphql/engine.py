@@ -1,7 +1,7 @@
 """From a request to its answer: find the document, decide, charge, execute."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from math import ceil
@@ -27,12 +27,8 @@ from app.transport.graphql.errors import (
     refusal,
 )
 from app.transport.graphql.inputs import input_faults
-from app.transport.graphql.limits import Extent, extent
-from app.transport.graphql.metrics import (
-    graphql_operation_duration,
-    graphql_operations_refused,
-    graphql_refused,
-)
+from app.transport.graphql.limits import check_limits, extent
+from app.transport.graphql.metrics import graphql_operation_duration, graphql_refused
 from app.transport.graphql.persisted import PersistedQueries
 from app.transport.graphql.requests import GraphQLRequest
 from app.transport.schema import ACCESS, SCHEMA, executable
@@ -108,7 +104,7 @@ class Engine:
         operation = self._documents.operation(text, document, request.operation_name)
         self._authorize(operation, caller)
         found = extent(self._schema, operation.document, operation.node, request.variables)
-        self._limit(found)
+        check_limits(found, self._settings)
         if keep and caller is not None:
             await self._persisted.keep(text)
         return Prepared(operation, request, found.cost)
@@ -208,27 +204,6 @@ class Engine:
             if permission is not None:
                 caller.require(permission)
 
-    def _limit(self, found: Extent) -> None:
-        settings = self._settings
-        faults = [
-            FieldFault(name, f"is {value}, and must be at most {most}")
-            for name, value, most in (
-                ("depth", found.depth, settings.graphql_max_depth),
-                ("aliases", found.aliases, settings.graphql_max_aliases),
-                ("cost", found.cost, settings.graphql_max_cost),
-            )
-            if value > most
-        ]
-        faults += [
-            FieldFault("first", f"is {size}, and must be 1 to {settings.graphql_max_page}")
-            for size in sorted(found.pages)
-            if not 1 <= size <= settings.graphql_max_page
-        ]
-        if faults:
-            for fault in faults:
-                graphql_refused.labels(fault.field).inc()
-            raise limit_exceeded(*faults)
-
     def _answer(self, prepared: Prepared, result: ExecutionResult) -> Answer:
         if not result.errors:
             return Answer({"data": result.data})
@@ -258,22 +233,6 @@ class Engine:
             code=code,
             duration_ms=round(seconds * 1000, 3),
         )
-
-
-def record_refusal(code: ErrorCode) -> None:
-    """Tell operators of an operation that is not executed."""
-    graphql_operations_refused.labels(code.name).inc()
-    log.info("operation refused", code=code.name)
-
-
-@contextmanager
-def refusals_recorded() -> Iterator[None]:
-    """Record what is refused within the context."""
-    try:
-        yield
-    except (AppError, RefusedError) as error:
-        record_refusal(error.code)
-        raise
 
 
 def refused(error: RefusedError) -> Answer:

@@ -1,6 +1,7 @@
 """Errors as entries of a GraphQL response."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ from strawberry.pydantic import InputValidationError
 
 from app.errors import AppError, ErrorCode, FieldFault, error_body
 from app.platform.context import context
+from app.transport.graphql.metrics import graphql_operations_refused
 
 log = structlog.get_logger()
 
@@ -25,6 +27,22 @@ class RefusedError(Exception):
         super().__init__(code.name)
         self.code = code
         self.entries = entries
+
+
+def record_refusal(code: ErrorCode) -> None:
+    """Tell operators of an operation that is not executed."""
+    graphql_operations_refused.labels(code.name).inc()
+    log.info("operation refused", code=code.name)
+
+
+@contextmanager
+def refusals_recorded() -> Iterator[None]:
+    """Record what is refused within the context."""
+    try:
+        yield
+    except (AppError, RefusedError) as error:
+        record_refusal(error.code)
+        raise
 
 
 def refusal(error: AppError) -> RefusedError:

@@ -15,8 +15,8 @@ from app.errors import AppError, ErrorCode, FieldFault
 from app.http.headers import RESPONSE_HEADERS
 from app.http.middleware.identity import require_principal
 from app.platform.context import context
-from app.transport.graphql.engine import Answer, Engine, Pay, Prepared, refusals_recorded, refused
-from app.transport.graphql.errors import RefusedError, refusal
+from app.transport.graphql.engine import Answer, Engine, Pay, Prepared, refused
+from app.transport.graphql.errors import RefusedError, refusal, refusals_recorded
 from app.transport.graphql.media import GRAPHQL, response_type
 from app.transport.graphql.metrics import graphql_refused
 from app.transport.graphql.requests import GraphQLRequest, parse_parameters, parse_request
@@ -82,7 +82,8 @@ class GraphQLEndpoint:
         if not 1 <= len(asked) <= self._max_batch:
             graphql_refused.labels("batch").inc()
             fault = FieldFault("batch", f"is {len(asked)}, and must be 1 to {self._max_batch}")
-            raise AppError(ErrorCode.MALFORMED_REQUEST, "The batch is too long", details=[fault])
+            message = "The batch is empty or too long"
+            raise AppError(ErrorCode.MALFORMED_REQUEST, message, details=[fault])
         pay = partial(self._pay, request, caller)
         prepared: list[Prepared | RefusedError] = []
         for sent in [parse_request(each) for each in asked]:

@@ -1,4 +1,4 @@
-"""How much an operation asks for: depth, aliases, page sizes and cost.
+"""How much an operation asks for, and may: depth, aliases, page sizes and cost.
 
 The cost is the number of fields that may have to be filled. A connection has as many items as
 `first` says, any other list as many as `@listSize` says, or else a hundred.
@@ -29,6 +29,11 @@ from graphql import (
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.schema_directive import Location
+
+from app.errors import FieldFault
+from app.transport.graphql.errors import limit_exceeded
+from app.transport.graphql.metrics import graphql_refused
+from app.transport.settings import TransportSettings
 
 _ASSUMED_LENGTH = 100
 
@@ -74,6 +79,28 @@ def extent(
     }
     meter = _Meter(schema, document, {**defaults, **variables})
     return meter.selections(operation.selection_set, schema.get_root_type(operation.operation))
+
+
+def check_limits(found: Extent, settings: TransportSettings) -> None:
+    """Refuse what is over a limit: `RefusedError`, with all faults at once."""
+    faults = [
+        FieldFault(name, f"is {value}, and must be at most {most}")
+        for name, value, most in (
+            ("depth", found.depth, settings.graphql_max_depth),
+            ("aliases", found.aliases, settings.graphql_max_aliases),
+            ("cost", found.cost, settings.graphql_max_cost),
+        )
+        if value > most
+    ]
+    faults += [
+        FieldFault("first", f"is {size}, and must be 1 to {settings.graphql_max_page}")
+        for size in sorted(found.pages)
+        if not 1 <= size <= settings.graphql_max_page
+    ]
+    if faults:
+        for fault in faults:
+            graphql_refused.labels(fault.field).inc()
+        raise limit_exceeded(*faults)
 
 
 class _Meter:
@@ -141,8 +168,8 @@ class _Meter:
         value = None
         if isinstance(given, VariableNode):
             value = self._variables.get(given.name.value)
-        # GraphQL takes 20.0 for the integer that it is.
-        if isinstance(value, (int, float)) and value == int(value):
+        # GraphQL takes 20.0 for the integer that it is, and refuses what has more than 32 bits.
+        if isinstance(value, (int, float)) and -(2**31) <= value < 2**31 and value == int(value):
             return int(value)
         default = definition.args["first"].default_value
         return default if isinstance(default, int) else None

@@ -6,13 +6,10 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, aclosing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
-from uuid import uuid4
 
 import structlog
-from graphql import OperationType
-from opentelemetry.trace import SpanKind
 from pydantic_core import to_json
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -21,12 +18,9 @@ from app.auth.principal import Principal
 from app.bootstrap import Service
 from app.errors import AppError, ErrorCode
 from app.http.json import parse_json
-from app.platform.context import RequestContext, context, reset_context, set_context
-from app.platform.telemetry import current_traceparent, span
-from app.transport.graphql.engine import Answer, Engine, Prepared, record_refusal, refused
-from app.transport.graphql.errors import RefusedError, refusal
-from app.transport.graphql.metrics import graphql_subscriptions
-from app.transport.graphql.requests import parse_request
+from app.platform.context import context
+from app.transport.graphql.engine import Engine
+from app.transport.graphql.socket_operations import SocketOperations
 
 log = structlog.get_logger()
 
@@ -49,7 +43,7 @@ class CloseError(Exception):
 class GraphQLSocket:
     """One socket: who is at its other end, and the operations in progress.
 
-    `of_principal` counts the sockets of each, which the principal has proven to be at the end of.
+    `of_principal` counts the sockets of each principal, once it has proven to be at the other end.
     """
 
     def __init__(
@@ -61,15 +55,13 @@ class GraphQLSocket:
     ) -> None:
         self._service = service
         self._settings = service.settings.transport
-        self._engine = engine
         self._websocket = websocket
         self._of_principal = of_principal
         self._end = ExitStack()
         self._connection = context()
-        self._traceparent = current_traceparent()
         self._headers: dict[str, str] = {}
         self._caller: Principal | None = None
-        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._operations = SocketOperations(service, engine, self._send)
         self._used = False
 
     async def run(self) -> None:
@@ -92,7 +84,7 @@ class GraphQLSocket:
         except WebSocketDisconnect:
             pass
         finally:
-            tasks = [*self._operations.values(), *filter(None, (receiving, checking))]
+            tasks = [*self._operations.tasks, *filter(None, (receiving, checking))]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -167,10 +159,7 @@ class GraphQLSocket:
                 case "subscribe":
                     await self._subscribe(message)
                 case "complete":
-                    # Its id may be used again at once.
-                    task = self._operations.pop(_id(message), None)
-                    if task is not None:
-                        task.cancel()
+                    self._operations.end(_id(message))
                 case "connection_init":
                     raise CloseError(4429, "Too many initialisation requests")
                 case _:
@@ -201,100 +190,12 @@ class GraphQLSocket:
         await self._websocket.send({"type": "websocket.send", "text": to_json(message).decode()})
 
     async def _subscribe(self, message: Mapping[str, Any]) -> None:
+        assert self._caller is not None
         self._used = True
         operation_id = _id(message)
         if operation_id in self._operations:
             raise CloseError(4409, "Subscriber already exists")
-        payload = message.get("payload")
-        if len(self._operations) >= self._settings.graphql_max_operations_per_socket:
-            reason = "Too many operations at once on this connection"
-            await self._refuse(operation_id, AppError(ErrorCode.OVERLOADED, reason))
-            return
-        task = asyncio.create_task(self._run(operation_id, payload))
-        self._operations[operation_id] = task
-
-    async def _tell(self, operation_id: str, answer: Answer) -> bool:
-        """Send one result; whether more may follow it."""
-        if answer.executed:
-            await self._send({"id": operation_id, "type": "next", "payload": answer.body})
-        else:
-            payload = answer.body["errors"]
-            await self._send({"id": operation_id, "type": "error", "payload": payload})
-        return answer.executed
-
-    async def _refuse(self, operation_id: str, error: AppError | RefusedError) -> None:
-        record_refusal(error.code)
-        reason = refusal(error) if isinstance(error, AppError) else error
-        await self._tell(operation_id, refused(reason))
-
-    async def _run(self, operation_id: str, payload: Any) -> None:
-        """Run one operation as a request of its own, with an id, a span and a time budget."""
-        assert self._caller is not None
-        current = RequestContext(
-            request_id=f"{self._connection.request_id[:91]}.{uuid4().hex}",
-            client_address=self._connection.client_address,
-            method="WS",
-            route=self._connection.route,
-            principal=self._caller,
-        )
-        token = set_context(current)
-        try:
-            with span("WS /graphql", kind=SpanKind.SERVER, traceparent=self._traceparent):
-                if await self._answer(operation_id, payload, self._caller):
-                    await self._send({"id": operation_id, "type": "complete"})
-        except WebSocketDisconnect:
-            log.debug("socket closed while an operation ran")
-        finally:
-            reset_context(token)
-            if self._operations.get(operation_id) is asyncio.current_task():
-                del self._operations[operation_id]
-
-    async def _answer(self, operation_id: str, payload: Any, caller: Principal) -> bool:
-        """Send the results; whether the operation is complete, rather than refused."""
-        reason: AppError | RefusedError
-        try:
-            prepared = await self._begin(payload, caller)
-            if isinstance(prepared, Answer):
-                return await self._tell(operation_id, prepared)
-            events = self._engine.subscribe(prepared, caller)
-            with graphql_subscriptions.track_inprogress():
-                async with aclosing(events):
-                    async for answer in events:
-                        if not await self._tell(operation_id, answer):
-                            return False
-            return True
-        except (AppError, RefusedError) as error:
-            reason = error
-        except TimeoutError:
-            reason = AppError(ErrorCode.DEADLINE_EXCEEDED)
-        except WebSocketDisconnect:
-            raise
-        except Exception:
-            log.exception("unhandled exception")
-            reason = AppError(ErrorCode.INTERNAL_ERROR)
-        await self._refuse(operation_id, reason)
-        return False
-
-    async def _begin(self, payload: Any, caller: Principal) -> Prepared | Answer:
-        """What has to be done in time: the answer to an operation, or a subscription to begin."""
-        seconds = self._service.settings.http.http_request_timeout_seconds
-        async with asyncio.timeout(seconds) as budget:
-            context().deadline = budget.when()
-            # As by HTTP: one request before anything is read, and the rest of the cost after.
-            address = context().client_address
-
-            async def pay(requests: int) -> None:
-                state = await self._service.rate_limiter.check(caller, address, requests)
-                if not state.allowed:
-                    raise state.error()
-
-            await pay(1)
-            prepared = await self._engine.prepare(parse_request(payload), caller, pay)
-            await self._engine.charge([prepared], pay)
-            if prepared.operation.kind is OperationType.SUBSCRIPTION:
-                context().deadline = None
-                return prepared
-            return await self._engine.execute(prepared, caller)
+        await self._operations.begin(operation_id, message.get("payload"), self._caller)
 
 
 @contextmanager
