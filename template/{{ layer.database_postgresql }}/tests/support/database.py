@@ -57,7 +57,7 @@ def two_accounts(url: str) -> Iterator[tuple[str, str]]:
             portal.call(connection.execute, accounts_sql(migrator, service))
             for name in (migrator, service):
                 portal.call(connection.execute, f"ALTER ROLE {name} PASSWORD '{name}'")
-            yield _as(made, migrator), _as(made, service)
+            yield as_account(made, migrator), as_account(made, service)
         finally:
             # The service's rights are by leave of the other, which goes last.
             for name in (service, migrator):
@@ -72,7 +72,7 @@ def accounts_sql(migrator: str, service: str) -> str:
     return statements.replace("migrator", migrator).replace("service", service)
 
 
-def _as(url: str, name: str) -> str:
+def as_account(url: str, name: str) -> str:
     """The URL for another account, whose password is its name."""
     parts = urlsplit(url)
     return parts._replace(netloc=f"{name}:{name}@{parts.netloc.rpartition('@')[2]}").geturl()
