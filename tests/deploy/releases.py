@@ -166,12 +166,15 @@ esac
         "in (api, worker)",
         "rollout status deployment.apps/api",
     )
+    calls = cluster.run("deploy/release", "production", image("b"), "10")
+    if any("apply" in call and call.endswith("in (api, worker)") for call in calls):
+        raise FaultError("a canary brings changed settings to the stable instances as well")
     _expect(
         "a canary",
-        cluster.run("deploy/release", "production", image("b"), "10"),
+        calls,
         "get deployment api ",
         "in (migration)",
-        "in (api, worker)",
+        "in (api, worker), track=canary",
         "rollout status deployment.apps/api-canary",
         # It gets requests only when it is ready.
         "in (gateway)",
