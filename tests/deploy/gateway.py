@@ -113,8 +113,10 @@ def _faults(plain: int, secure: int) -> Iterator[tuple[str, str]]:
     wanted = {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "https"}
     forged = {name: headers.get(name) for name in wanted}
     yield "a forged address does not arrive", "" if forged == wanted else str(forged)
-    status, text = ask(f"GET /metrics HTTP/1.1\nHost: {HOST}\n\n")
-    yield "metrics are not there", "" if json.loads(text)["path"] == "/not-found" else text
+    for path in ("/metrics", "/%6Detrics", "//metrics", "/a/../metrics"):
+        status, text = ask(f"GET {path} HTTP/1.1\nHost: {HOST}\n\n")
+        hidden = json.loads(text)["path"] == "/not-found"
+        yield f"{path} is not there", "" if hidden else text
     yield "another name gets no handshake", _handshake_fault(secure, "other.example.com")
     yield (
         "another host is refused",
