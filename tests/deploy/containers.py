@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import stat
 from collections.abc import Iterator
@@ -88,6 +89,8 @@ def check_compose(project: Path, log: IO[str]) -> Findings:
         for service, definition in document["services"].items():
             for fault in _faults(name, service, definition, file.parent):
                 raise FaultError(f"{name}: {service} {fault}")
+        for fault in _taken_addresses(document):
+            raise FaultError(f"{name}: {fault}")
     docker = docker_compose()
     if docker is None:
         log.write("docker compose is not here; CI on GitHub has it read the files as well\n")
@@ -122,3 +125,17 @@ def _faults(file: str, name: str, service: dict[str, Any], folder: Path) -> Iter
         source = volume.partition(":")[0]
         if source.startswith("./") and not (folder / source).exists():
             yield f"mounts {source}, which is not there"
+
+
+def _taken_addresses(document: dict[str, Any]) -> Iterator[str]:
+    """Fixed addresses that Docker may give to a container that starts earlier."""
+    for service, definition in document["services"].items():
+        networks = definition.get("networks", ())
+        for network in networks if isinstance(networks, dict) else ():
+            fixed = (networks[network] or {}).get("ipv4_address")
+            if fixed is None:
+                continue
+            [pool] = document["networks"][network]["ipam"]["config"]
+            dynamic = ipaddress.ip_network(pool.get("ip_range", pool["subnet"]))
+            if ipaddress.ip_address(fixed) in dynamic:
+                yield f"{service} has the address {fixed}, which another may get first"

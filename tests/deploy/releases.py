@@ -61,9 +61,16 @@ def on_one_machine(project: Path, log: IO[str]) -> None:
         project,
         log,
         "docker",
-        # It cannot start an image whose digest consists of f.
-        f"""case "$*" in *" up "*api-*)
-    ! grep -q '^\\(BLUE\\|GREEN\\)_IMAGE=.*@sha256:ffff' "{deploy}/state/release.env" ;;
+        # What is in the environment counts, as for Compose, before what is in a file. It cannot
+        # start an image whose digest consists of f, and whoever migrates to one of 9 is killed.
+        f"""image() {{
+    given=$(printenv "$1") || given=$(sed -n "s/^$1=//p" "{deploy}/state/release.env")
+    echo "$given" | tee -a "{project / ".calls"}"
+}}
+case "$*" in
+    *" run --rm migrate"*) case $(image CANDIDATE_IMAGE) in *:9999*) kill -KILL "$PPID" ;; esac ;;
+    *" up "*api-blue) case $(image BLUE_IMAGE) in *:ffff*) exit 1 ;; esac ;;
+    *" up "*api-green) case $(image GREEN_IMAGE) in *:ffff*) exit 1 ;; esac ;;
 esac
 """,
     )
@@ -101,6 +108,9 @@ esac
             raise FaultError(f"after {' '.join(command)} the requests go to {live() or 'nobody'}")
         if expected and watched().partition(":")[0] not in expected:
             raise FaultError(f"after {' '.join(command)} Prometheus takes {watched()} for live")
+    docker.run("deploy/release", image("9"), fails=True)
+    _expect("a rollback after a release that was killed", docker.run("deploy/rollback"), image("c"))
+    docker.run("deploy/rollback")
     again = docker.run("deploy/release", image("c"))
     _expect("a release of what it had", again, "rm --stop --force api-green", " up --detach")
     calls = docker.run("deploy/release", image("d"))
@@ -165,12 +175,15 @@ esac
         "in (api, worker)",
         "rollout status deployment.apps/api",
     )
+    calls = cluster.run("deploy/release", "production", image("b"), "10")
+    if any("apply" in call and call.endswith("in (api, worker)") for call in calls):
+        raise FaultError("a canary brings changed settings to the stable instances as well")
     _expect(
         "a canary",
-        cluster.run("deploy/release", "production", image("b"), "10"),
+        calls,
         "get deployment api ",
         "in (migration)",
-        "in (api, worker)",
+        "in (api, worker), track=canary",
         "rollout status deployment.apps/api-canary",
         # It gets requests only when it is ready.
         "in (gateway)",

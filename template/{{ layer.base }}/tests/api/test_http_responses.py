@@ -112,6 +112,15 @@ def test_a_trailing_slash_is_another_address_and_not_redirected(client: httpx2.C
     assert response.status_code == 404
 
 
+@pytest.mark.parametrize("address", ["/%6Detrics", "/metric%73", "/health%2Fready"])
+def test_an_operation_has_no_second_address_that_gateways_let_through(
+    client: httpx2.Client, address: str
+) -> None:
+    response = client.get(address)
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "NOT_FOUND"
+
+
 def test_a_repeated_header_that_must_be_single_is_refused(client: httpx2.Client) -> None:
     twice = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
     assert client.get("/nowhere", headers=twice).status_code == 400
