@@ -56,7 +56,8 @@ async def test_each_batch_of_a_replay_is_kept_by_itself(bench: Bench) -> None:
         await asyncio.sleep(0.002)  # Databases may keep no finer times than milliseconds.
     with pytest.raises(AppError):
         await cli.replay_all(Tiring(bench.database), DeadFilter())
-    assert [row.state for row in await bench.rows()] == ["dead", *["pending"] * 4]
+    assert [row.id for row in await bench.rows() if row.state == "dead"] == dead[:1]
+    assert await bench.states() == {"dead", "pending"}
     assert await cli.replay_all(outbox, DeadFilter()) == {dead[0]}
     assert await bench.states() == {"pending"}
 

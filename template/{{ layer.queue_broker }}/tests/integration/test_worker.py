@@ -25,7 +25,7 @@ from app.features.orders.store import OrderStore
 from app.platform.context import RequestContext, set_context
 from app.settings import Settings
 from tests.support.receiver import Call, Receiver, Reply, receiving
-from tests.support.service import Service
+from tests.support.service import Service, seconds_until
 
 CUSTOMER = Principal("customer", "user", frozenset({Role.MEMBER}))
 DRAFT = OrderDraft("reference", "EUR", (OrderLine("TEA-001", 1, Decimal("4.50")),))
@@ -145,9 +145,10 @@ def test_a_worker_drains_and_a_second_signal_ends_it_at_once(
     eventually(lambda: calls_in_progress(drained) > 0 and calls_in_progress(impatient) > 0)
     for worker in (drained, impatient):
         worker.send_signal(signal.SIGTERM)
-    with drained.client() as client:
-        assert client.get("/health/live").status_code == 200
-        assert client.get("/health/ready").status_code == 503
+        # Two signals that come before the first is handled would be one.
+        with worker.client() as client:
+            seconds_until(503, client, "/health/ready")
+            assert client.get("/health/live").status_code == 200
     impatient.send_signal(signal.SIGTERM)
     assert impatient.process.wait(2) == 128 + signal.SIGTERM
     begun = calls_in_progress(drained)
