@@ -13,6 +13,7 @@ from typing import IO
 
 import yaml
 
+from tests.deploy.manifests import fill_in
 from tests.matrix.checks import FaultError, execute
 
 
@@ -145,6 +146,9 @@ esac
     rollout.touch()
     canaries.write_text("0", encoding="utf-8")
     secret.touch()
+    if cluster.run("deploy/release", "production", image("b"), fails=True):
+        raise FaultError("a release begins although its overlay is not filled in")
+    fill_in(project)
     calls = cluster.run("deploy/release", "production", image("b"), fails=True)
     if any("apply" in call for call in calls):
         raise FaultError("a release changes the cluster although its migrations have no secret")
