@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -10,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
@@ -24,6 +25,8 @@ from tests.matrix.checks import FaultError, Findings, execute
 HOST = "service.example.com"
 # Of the 30 seconds that a request may take to arrive.
 _READ_TIMEOUT = 2
+# Of the 100 requests, or 200 calls, that one address may have in flight.
+_IN_FLIGHT = 3
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -72,6 +75,7 @@ def check(project: Path, log: IO[str]) -> Findings:
             faults = [("http is redirected", _redirect_fault(plain))]
             faults += grpc_calls.faults(secure, HOST, project / ".certificate.pem", _READ_TIMEOUT)
             faults.append(("another name", _handshake_fault(secure, "other.example.com")))
+            faults.append(("too many in flight", _crowd_fault(secure)))
             for path in ("/metrics", "/health/ready"):
                 _, text = _exchange(secure, f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
                 faults.append((f"{path} is not there", text if path in text else ""))
@@ -81,6 +85,7 @@ def check(project: Path, log: IO[str]) -> Findings:
         faults = list(_faults(plain, secure))
         if "websocket" in _texts(project / "deploy" / "traefik" / "dynamic"):
             faults.append(("a socket stays open", _socket_fault(secure)))
+            faults.append(("a large body, as if for a socket", _disguised_fault(secure)))
     _tell(faults, log)
     return Findings()
 
@@ -152,15 +157,27 @@ def _faults(plain: int, secure: int) -> Iterator[tuple[str, str]]:
         ask(beginning)
         seconds = time.monotonic() - begun
         yield name, "" if seconds < _READ_TIMEOUT + 3 else f"waited for {seconds:.0f} s"
+    yield "too many in flight", _crowd_fault(secure)
 
 
-def _exchange(port: int, request: bytes, tls: bool = True) -> tuple[int, str]:
-    """Send a request and read until its answer is whole, or the gateway closes: status and body."""
-    with socket.create_connection(("127.0.0.1", port), timeout=15) as plain:
+@contextmanager
+def _connection(port: int, tls: bool = True, source: str = "127.0.0.1") -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), 15, (source, 0)) as plain:
+        if not tls:
+            yield plain
+            return
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        connection = context.wrap_socket(plain, server_hostname=HOST) if tls else plain
+        with context.wrap_socket(plain, server_hostname=HOST) as connection:
+            yield connection
+
+
+def _exchange(
+    port: int, request: bytes, tls: bool = True, source: str = "127.0.0.1"
+) -> tuple[int, str]:
+    """Send a request and read until its answer is whole, or the gateway closes: status and body."""
+    with _connection(port, tls, source) as connection:
         answer = b""
         # It may refuse before it has everything, and close: the answer says why.
         with suppress(OSError):
@@ -174,6 +191,35 @@ def _exchange(port: int, request: bytes, tls: bool = True) -> tuple[int, str]:
                         return int(head[9:12]), body.decode()
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head[9:12] or 0), body.decode()
+
+
+def _crowd_fault(port: int) -> str:
+    """Begin as many requests as one address may, then ask from that address and from another."""
+    begun = (
+        f"POST /orders.v1.OrderService/WatchOrders HTTP/1.1\r\nHost: {HOST}\r\nTE: trailers\r\n"
+        "Content-Type: application/grpc\r\nContent-Length: 100\r\n\r\nabc"
+    )
+    request = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(_IN_FLIGHT):
+            stack.enter_context(_connection(port)).sendall(begun.encode())
+        time.sleep(0.5)
+        same, _ = _exchange(port, request)
+        other, _ = _exchange(port, request, source="127.0.0.2")
+    if same == 429 != other:
+        return ""
+    return f"the same address is answered with {same}, another with {other}"
+
+
+def _disguised_fault(port: int) -> str:
+    """Ask to become a socket by a method that cannot, which is a request like any other."""
+    length = 5 * 1024 * 1024
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\n"
+        f"Upgrade: websocket\r\nContent-Length: {length}\r\n\r\n"
+    )
+    status, text = _exchange(port, head.encode() + b"a" * length)
+    return "" if status == 413 else f"answered with {status} {text[:200]}"
 
 
 def _handshake_fault(port: int, name: str) -> str:
@@ -190,15 +236,16 @@ def _handshake_fault(port: int, name: str) -> str:
 
 @contextmanager
 def _gateway(project: Path, log: IO[str], live: str = "") -> Iterator[tuple[int, int]]:
-    """Traefik with the flags of compose.yaml, but for ports, timeouts and Let's Encrypt."""
+    """Traefik as in compose.yaml, but for ports, timeouts, crowds and Let's Encrypt."""
     backend = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     threading.Thread(target=backend.serve_forever, daemon=True).start()
     plain, secure, ping = (_free_port() for _ in range(3))
     dynamic = project / ".dynamic"
     shutil.copytree(project / "deploy" / "traefik" / "dynamic", dynamic)
     for routes in dynamic.glob("*.yaml"):
-        text = routes.read_text(encoding="utf-8")
-        routes.write_text(text.replace("{certResolver: letsencrypt}", "{}"), encoding="utf-8")
+        text = routes.read_text(encoding="utf-8").replace("{certResolver: letsencrypt}", "{}")
+        text = re.sub(r"\bamount: \d+", f"amount: {_IN_FLIGHT}", text)
+        routes.write_text(text, encoding="utf-8")
     _certificate(project, dynamic, log)
     http = f"http://127.0.0.1:{backend.server_port}"
     services = {
@@ -260,13 +307,7 @@ def _socket_fault(port: int) -> str:
         f"GET /graphql HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with (
-        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
-        context.wrap_socket(plain, server_hostname=HOST) as connection,
-    ):
+    with _connection(port) as connection:
         connection.sendall(handshake.encode())
         head = connection.recv(10_000)
         if not head.startswith(b"HTTP/1.1 101 "):

@@ -28,6 +28,7 @@ def check(project: Path, log: IO[str]) -> Findings:
         return Findings(
             skipped=["kubectl is missing, so no manifest was built: install 1.30 or later"]
         )
+    fill_in(project)
     built = project / ".built"
     built.mkdir()
     for environment in ("staging", "production"):
@@ -71,6 +72,16 @@ def check(project: Path, log: IO[str]) -> Findings:
         *("config", "--skip-check-update", "--exit-code", "1", "--ignorefile", ignored, ".built"),
     )
     return Findings()
+
+
+def fill_in(project: Path) -> None:
+    """Set what every team has to, and what nothing is rendered without."""
+    for settings in (project / "deploy" / "overlays").glob("*/settings.env"):
+        text = settings.read_text(encoding="utf-8")
+        filled = text.replace("TRUSTED_PROXIES=to-be-set\n", "TRUSTED_PROXIES=10.1.0.0/16\n")
+        if filled == text:
+            raise FaultError(f"{settings.parent.name} trusts proxies that nobody has named")
+        settings.write_text(filled, encoding="utf-8")
 
 
 def _faults(manifests: list[Manifest]) -> Iterator[str]:

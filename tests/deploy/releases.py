@@ -13,6 +13,7 @@ from typing import IO
 
 import yaml
 
+from tests.deploy.manifests import fill_in
 from tests.matrix.checks import FaultError, execute
 
 
@@ -145,7 +146,9 @@ def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:
         f"""case "$*" in
     kustomize*) exec "{kubectl}" "$@" ;;
     *"get secret migration"*) cat "{secret}" ;;
-    *"get job"*) cat "{migration}" ;;
+    *"get job"*)
+        head -n 1 "{migration}"
+        test "$(wc -l <"{migration}")" -lt 2 || sed -i 1d "{migration}" ;;
     *"get deployments"*"track!=canary"*) echo deployment.apps/api ;;
     *"get deployments"*) echo deployment.apps/api deployment.apps/api-canary ;;
     *"get deployment api-canary"*) cat "{canaries}" ;;
@@ -155,10 +158,16 @@ def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:
 esac
 """,
     )
-    migration.write_text("Complete", encoding="utf-8")
+    # The conditions that each call finds: only with the last ones have the pods ended.
+    succeeding = "\nSuspended\nSuccessCriteriaMet\nSuccessCriteriaMet Complete\n"
+    failing = "\nFailureTarget\nFailureTarget Failed\n"
+    migration.write_text(succeeding, encoding="utf-8")
     rollout.touch()
     canaries.write_text("0", encoding="utf-8")
     secret.touch()
+    if cluster.run("deploy/release", "production", image("b"), fails=True):
+        raise FaultError("a release begins although its overlay is not filled in")
+    fill_in(project)
     calls = cluster.run("deploy/release", "production", image("b"), fails=True)
     if any("apply" in call for call in calls):
         raise FaultError("a release changes the cluster although its migrations have no secret")
@@ -169,7 +178,7 @@ esac
         "notin (api, worker, migration, gateway)",
         "delete job migration",
         "in (migration)",
-        "get job migration",
+        *["get job migration"] * 4,
         # A canary loses its requests before it ends.
         "in (gateway)",
         "in (api, worker)",
@@ -205,7 +214,7 @@ esac
             raise FaultError(f"a release leaves an API of {replicas} instances wrongly: {calls}")
     _expect("a release of a stopped API", calls, "in (api, worker)", started, "rollout status")
 
-    migration.write_text("Failed", encoding="utf-8")
+    migration.write_text(failing, encoding="utf-8")
     calls = cluster.run("deploy/release", "production", image("b"), fails=True)
     if any("in (api, worker)" in call and "apply" in call for call in calls):
         raise FaultError("a version is released although its migration failed")

@@ -55,7 +55,9 @@ def build_service(settings: Settings) -> Service:
     cache = Cache(settings.cache)
     rate_limiter = RateLimiter(cache, settings.rate_limit)
     http_client = HttpClient(settings.http_client)
-    health = Health({"database": database.ping, "cache": cache.ping})
+    health = Health({"database": database.ping})
+    # Rate limits are off while it is away. Authentication that needs it says so.
+    health.add_optional("cache", cache.ping)
     resources = Resources(
         database=database,
         cache=cache,

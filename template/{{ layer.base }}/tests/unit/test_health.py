@@ -44,6 +44,17 @@ async def test_the_service_is_ready_without_an_optional_part() -> None:
     assert details.parts["broker"].issue == "unavailable"
 
 
+async def test_an_optional_part_that_is_needed_after_all_is_required() -> None:
+    cache = Part()
+    cache.error = OSError()
+    service = Health({"database": Part().check})
+    service.add_optional("cache", cache.check)
+    service.require("cache")
+    assert (await service.report()).failing == ("cache",)
+    assert (await service.details()).parts.keys() == {"database", "cache"}
+    assert cache.runs == 1
+
+
 async def test_a_part_that_hangs_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_CHECK_SECONDS", 0.05)
     database = Part()

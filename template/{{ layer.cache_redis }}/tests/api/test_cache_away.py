@@ -8,6 +8,9 @@ from tests.support.probe import Answer, probing
 from tests.support.service import Service, seconds_until, seconds_until_true
 from tests.support.valkey import Valkey
 
+# It is ready while those are answered who have proved who they are.
+READY_WITHOUT_CACHE = 200 if WITHOUT_CACHE == "OK" else 503
+
 
 def test_requests_are_answered_in_time_and_the_service_recovers(
     start_service: Callable[..., Service], valkey: Valkey
@@ -28,11 +31,11 @@ def test_requests_are_answered_in_time_and_the_service_recovers(
             assert anonymous() == Answer("UNAUTHENTICATED", limited=False)
 
             assert client.get("/health/live").status_code == 200
-            assert seconds_until(503, client, "/health/ready") < 2
+            time.sleep(1.1)  # longer than what was found before is kept
+            assert client.get("/health/ready").status_code == READY_WITHOUT_CACHE
 
             back()
-            assert seconds_until_true(lambda: member().code == "OK") < 5
+            assert seconds_until_true(lambda: member() == Answer("OK", limited=True)) < 5
             assert seconds_until(200, client, "/health/ready") < 5
-            assert member().limited
     assert len(service.logs(event="cache_lost")) == 2
     assert len(service.logs(event="rate_limit_failed_open")) == 1

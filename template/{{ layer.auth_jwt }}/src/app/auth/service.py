@@ -40,6 +40,8 @@ class Auth:
         self._passwords = Passwords(settings.auth)
         self._logins = Logins(resources.database, self._passwords, resources.rate_limiter)
         self._revocations = Revocations(resources.database, resources.cache, self._tokens.lifetime)
+        # Without the deny list no token is accepted.
+        resources.health.require("cache")
         self.authenticator: Authenticator = TokenAuthenticator(self._tokens, self._revocations)
         self.accounts = Accounts(
             resources.database,

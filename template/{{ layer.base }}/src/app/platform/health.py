@@ -52,6 +52,10 @@ class Health:
         """One more part that the service is ready without."""
         self._optional.add(name, check)
 
+    def require(self, name: str) -> None:
+        """Be ready only with this part, which is optional until then."""
+        self._required.add(name, self._optional.remove(name))
+
     async def report(self) -> HealthReport:
         """The state of the required parts."""
         parts = await self._required.results()
@@ -75,6 +79,9 @@ class _Checks:
 
     def add(self, name: str, check: Check) -> None:
         self._checks[name] = check
+
+    def remove(self, name: str) -> Check:
+        return self._checks.pop(name)
 
     async def results(self) -> Mapping[str, PartHealth]:
         loop = asyncio.get_running_loop()
