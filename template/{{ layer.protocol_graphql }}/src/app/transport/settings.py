@@ -21,6 +21,8 @@ class TransportSettings(SettingsGroup):
     http_docs_enabled: bool | None = None
     graphql_max_depth: PositiveInt = 10
     graphql_max_aliases: PositiveInt = 30
+    # What a thousand tokens need, with names, indentation and texts; read in ten milliseconds.
+    graphql_max_length: PositiveInt = 65_536
     graphql_max_tokens: PositiveInt = 1000
     graphql_max_cost: PositiveInt = 10_000
     graphql_max_batch: PositiveInt = 10
