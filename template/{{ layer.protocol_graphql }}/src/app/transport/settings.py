@@ -29,6 +29,8 @@ class TransportSettings(SettingsGroup):
     graphql_max_page: int = Field(100, ge=20)
     graphql_cost_per_request: PositiveInt = 1000
     graphql_persisted_seconds: int = Field(86_400, ge=0)
+    # Of at most 8 KiB each: 32 MiB of the cache.
+    graphql_max_persisted: PositiveInt = 4096
     graphql_allowed_documents: Path | None = None
     graphql_max_sockets: PositiveInt = 1000
     graphql_max_sockets_per_principal: PositiveInt = 20
