@@ -13,8 +13,9 @@ from app.platform.configuration import SettingsGroup
 class TransportSettings(SettingsGroup):
     """`GRAPHQL_*`: what a document may ask for, and how many sockets and subscriptions there are.
 
-    `HTTP_DOCS_ENABLED` is about the page `/docs`, introspection, and suggestions in errors: outside
-    of production, unless set. A request of the rate limits pays for `graphql_cost_per_request`.
+    `HTTP_DOCS_ENABLED` is about `/docs`, `/openapi.json`, introspection, and suggestions in errors:
+    outside of production, unless set. A request of the rate limits pays for
+    `graphql_cost_per_request`.
     With `graphql_allowed_documents`, a JSON file of documents by name, no other is executed.
     """
 
