@@ -188,6 +188,20 @@ def test_logins_are_limited_by_account(start_service: Callable[..., Service]) ->
     assert log_in_of_another(service)
 
 
+def test_registration_is_limited_by_address_as_logins_are(
+    start_service: Callable[..., Service],
+) -> None:
+    service = start_service(RATE_LIMIT_LOGIN_ADDRESS="2/hour")
+    known = new_email()
+    register(service, known)
+    register(service, known)
+    with authenticating(service) as auth:
+        for email in (known, new_email()):
+            request = auth_pb2.RegisterRequest(email=email, password=PASSWORD)
+            assert refusal(auth.Register, request).code == "RATE_LIMITED"
+    assert refused_login(service, known, PASSWORD).code == "RATE_LIMITED"
+
+
 def log_in_of_another(service: Service) -> str:
     email = new_email()
     register(service, email)

@@ -60,6 +60,19 @@ def test_a_query_that_is_long_by_what_says_nothing_is_not_kept(member: httpx2.Cl
     assert codes(ask(member, named(query))) == ["NOT_FOUND"]
 
 
+def test_there_are_only_so_many_queries_kept(start_service: Callable[..., Service]) -> None:
+    service = start_service(GRAPHQL_MAX_PERSISTED="4")
+    queries = [f"{ME} # {number}" for number in range(40)]
+    with service.client(headers=sign_in(service)) as client:
+        for query in queries:
+            assert ask(client, named(query, query=query)).json()["data"]["me"]
+        answers = [ask(client, named(query)) for query in queries]
+    known = [answer for answer in answers if not codes(answer)]
+    assert 1 <= len(known) <= 4
+    assert not codes(answers[-1])
+    assert all(codes(answer) == ["NOT_FOUND"] for answer in answers if answer not in known)
+
+
 @pytest.mark.parametrize(
     "persisted",
     [1, {}, {"version": 2, "sha256Hash": digest(ME)}, {"version": 1, "sha256Hash": "x"}],

@@ -141,11 +141,38 @@ def test_somebody_elses_order_is_not_watched(sockets: Service, client: httpx2.Cl
 
 
 def test_a_ping_is_answered(socket: Socket) -> None:
-    socket.send(type="ping", payload={"n": 1})
-    assert socket.receive() == {"type": "pong", "payload": {"n": 1}}
+    for payload in ({}, {"payload": {"n": "x" * 900_000}}):
+        socket.send(type="ping", **payload)
+        assert socket.receive() == {"type": "pong"}
     socket.send(type="pong")
-    socket.send(type="ping")
-    assert socket.receive() == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    "message", [{"type": "ping"}, {"type": "pong"}, {"type": "complete", "id": "one"}]
+)
+def test_a_socket_that_is_flooded_with_what_costs_nothing_is_closed(
+    socket: Socket, message: dict[str, str]
+) -> None:
+    with suppress(ConnectionClosed):
+        for _ in range(200):
+            socket.send(**message)
+    assert socket.closed_with() == (1008, "Too many messages")
+
+
+def test_few_pings_are_answered_before_credentials(sockets: Service) -> None:
+    with socket_of(sockets) as socket:
+        for _ in range(10):
+            socket.send(type="ping")
+            assert socket.receive() == {"type": "pong"}
+        socket.send(type="ping")
+        assert socket.closed_with() == (1008, "Too many messages")
+
+
+def test_an_operation_may_be_completed_by_both_sides(socket: Socket) -> None:
+    for _ in range(200):
+        socket.subscribe("one", "{ __typename }")
+        assert [socket.receive()["type"] for _ in range(2)] == ["next", "complete"]
+        socket.send(type="complete", id="one")
 
 
 @pytest.mark.parametrize(

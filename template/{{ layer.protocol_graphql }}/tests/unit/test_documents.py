@@ -9,7 +9,7 @@ from app.transport.schema import SCHEMA, executable
 
 @pytest.fixture
 def documents() -> Documents:
-    return Documents(executable(SCHEMA), 1000, introspection=False)
+    return Documents(executable(SCHEMA), 65_536, 1000, introspection=False)
 
 
 def found(documents: Documents, text: str, name: str | None = None) -> Operation:

@@ -48,9 +48,11 @@ class Accounts:
         """Make a member; an address that has an account keeps it, and nobody is told.
 
         `email` is normalised. Both cases take the same steps, and so the same time. Returns whether
-        an earlier call with the idempotency key has done it.
+        an earlier call with the idempotency key has done it. Limited as logins are, but for an
+        account apart from them.
         """
         check_new_password(password, email)
+        await self._rate_limiter.check_login(f"register {email}", context().client_address)
         user = await self._new_user(email, password, Role.MEMBER)
         try:
             outcome = await self._add(user, key)

@@ -265,3 +265,23 @@ def test_login_has_a_strict_limit_of_its_own(start_service: Callable[..., Servic
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert int(answers[2].headers["Retry-After"]) == pytest.approx(1800, abs=10)
     assert answers[2].headers["X-RateLimit-Limit"] == "2"
+
+
+def test_registration_is_limited_by_address_as_logins_are(
+    start_service: Callable[..., Service],
+) -> None:
+    strict = start_service(RATE_LIMIT_LOGIN_ADDRESS="3/hour", CACHE_KEY_PREFIX="test-register:")
+    known = new_email()
+    with strict.client(headers=VERSION_HEADERS) as client:
+
+        def registered(email: str, password: str = PASSWORD) -> httpx2.Response:
+            return client.post(REGISTER, json={"email": email, "password": password})
+
+        # What is refused before anything is hashed costs nothing.
+        assert registered(known, "short").status_code == 422
+        assert [registered(known).status_code for _ in range(3)] == [202, 202, 202]
+        refused, unknown = registered(known), registered(new_email())
+        login = attempt(client, known)
+    assert refused.status_code == login.status_code == 429
+    assert anonymised(refused) == anonymised(unknown)
+    assert int(refused.headers["Retry-After"]) == pytest.approx(1200, abs=10)

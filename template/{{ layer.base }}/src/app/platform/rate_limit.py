@@ -156,7 +156,7 @@ class RateLimiter:
         return _decide((policy, self._global), answers)
 
     async def check_login(self, account: str, address: str) -> None:
-        """Charge an attempt to log in; raises `AppError(RATE_LIMITED)`.
+        """Charge an attempt to log in, or what costs as much; raises `AppError(RATE_LIMITED)`.
 
         While the store is away, each process counts for itself.
         """

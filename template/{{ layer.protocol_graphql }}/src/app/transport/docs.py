@@ -1,4 +1,4 @@
-"""The page that explores the schema, where it is switched on."""
+"""What explores the schema, and tells of the rest, where it is switched on."""
 
 import json
 
@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from app.auth.openapi import SECURITY_SCHEMES
 from app.http.routing import NamedRoute
 from app.project import TITLE
+from app.transport.openapi import serve_openapi
 
 _CSP = (
     "default-src 'none'; connect-src 'self'; font-src data:; img-src 'self' data:; "
@@ -74,10 +75,11 @@ def _page() -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Serve GraphiQL at `/docs`."""
+    """Serve GraphiQL at `/docs`, and what stays HTTP at `/openapi.json`."""
     html = _page()
 
     async def page(_request: Request) -> Response:
         return HTMLResponse(html, headers={"Content-Security-Policy": _CSP})
 
     app.router.routes.append(NamedRoute("/docs", page))
+    serve_openapi(app)

@@ -48,9 +48,14 @@ def include_routes(app: FastAPI, *, with_docs: bool) -> None:
     app.router.routes.append(WebSocketRoute(PATH, sockets.serve))
     # A router for nothing but its lifespan, which becomes part of the application's.
     app.include_router(APIRouter(lifespan=watching))
+    include_http(app)
+    if with_docs:
+        docs.install(app)
+
+
+def include_http(app: FastAPI) -> None:
+    """Mount what stays HTTP beside GraphQL."""
     for version, routers in VERSIONED.items():
         for router in routers:
             app.include_router(router, prefix=f"/{version}")
     app.include_router(auth.public_router)
-    if with_docs:
-        docs.install(app)

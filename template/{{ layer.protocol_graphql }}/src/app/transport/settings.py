@@ -13,20 +13,25 @@ from app.platform.configuration import SettingsGroup
 class TransportSettings(SettingsGroup):
     """`GRAPHQL_*`: what a document may ask for, and how many sockets and subscriptions there are.
 
-    `HTTP_DOCS_ENABLED` is about the page `/docs`, introspection, and suggestions in errors: outside
-    of production, unless set. A request of the rate limits pays for `graphql_cost_per_request`.
+    `HTTP_DOCS_ENABLED` is about `/docs`, `/openapi.json`, introspection, and suggestions in errors:
+    outside of production, unless set. A request of the rate limits pays for
+    `graphql_cost_per_request`.
     With `graphql_allowed_documents`, a JSON file of documents by name, no other is executed.
     """
 
     http_docs_enabled: bool | None = None
     graphql_max_depth: PositiveInt = 10
     graphql_max_aliases: PositiveInt = 30
+    # What a thousand tokens need, with names, indentation and texts; read in ten milliseconds.
+    graphql_max_length: PositiveInt = 65_536
     graphql_max_tokens: PositiveInt = 1000
     graphql_max_cost: PositiveInt = 10_000
     graphql_max_batch: PositiveInt = 10
     graphql_max_page: int = Field(100, ge=20)
     graphql_cost_per_request: PositiveInt = 1000
     graphql_persisted_seconds: int = Field(86_400, ge=0)
+    # Of at most 8 KiB each: 32 MiB of the cache.
+    graphql_max_persisted: PositiveInt = 4096
     graphql_allowed_documents: Path | None = None
     graphql_max_sockets: PositiveInt = 1000
     graphql_max_sockets_per_principal: PositiveInt = 20

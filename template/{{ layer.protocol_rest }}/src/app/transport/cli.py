@@ -5,7 +5,7 @@ import json
 import typer
 from fastapi import FastAPI
 
-from app.transport.docs import openapi
+from app.transport.openapi import openapi
 from app.transport.routes import include_routes
 
 

@@ -38,6 +38,8 @@ from app.transport.graphql.metrics import graphql_refused
 
 # A parsed document takes up to 300 times the memory of its text.
 _KEPT_CHARACTERS = 200_000
+# A longer one would push out many that are asked for more often.
+_LONGEST_KEPT = _KEPT_CHARACTERS // 10
 # Of what a document repeats, each is compared with each: about a microsecond for one.
 _MOST_COMPARISONS = 10_000
 # Each error may print again what is wrong.
@@ -123,8 +125,11 @@ class Operation:
 class Documents:
     """Documents within the limits; those used last are kept."""
 
-    def __init__(self, schema: GraphQLSchema, max_tokens: int, *, introspection: bool) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, max_length: int, max_tokens: int, *, introspection: bool
+    ) -> None:
         self._schema = schema
+        self._max_length = max_length
         self._max_tokens = max_tokens
         self._introspection = introspection
         self._rules = [
@@ -150,13 +155,20 @@ class Documents:
             raise refusal(AppError(ErrorCode.VALIDATION_ERROR, details=[fault]))
         return Operation(text, document, node, tuple(_root_fields(document, node)))
 
+    def check_length(self, text: str) -> None:
+        """Refuse what would take long even to read; raises `RefusedError`."""
+        if len(text) > self._max_length:
+            graphql_refused.labels("length").inc()
+            known = f"is {len(text)}, and must be at most {self._max_length}"
+            raise limit_exceeded(FieldFault("length", known))
+
     def parse(self, text: str) -> DocumentNode:
         """The document, yet to be validated; raises `RefusedError`."""
         with self._within_limits():
             return parse(text, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
 
     def validate(self, text: str, document: DocumentNode) -> None:
-        """Keep the document if it is valid; raises `RefusedError`."""
+        """Keep the document if it is valid, and not very long; raises `RefusedError`."""
         with self._within_limits():
             # The other rules read and repeat the tokens, and this one is seldom needed.
             doubtful = _DOUBTFUL.search(text)
@@ -170,6 +182,8 @@ class Documents:
             )
         if errors:
             raise document_refused(ErrorCode.VALIDATION_ERROR, errors)
+        if len(text) > _LONGEST_KEPT:
+            return
         # Another request may have had it validated meanwhile.
         self._kept += 0 if text in self._valid else len(text)
         self._valid[text] = document

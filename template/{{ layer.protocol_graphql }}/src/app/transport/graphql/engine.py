@@ -38,6 +38,8 @@ log = structlog.get_logger()
 _LONGEST_NAME = 64
 # To validate so many tokens takes the service as long as to answer a small request.
 _TOKENS_PER_REQUEST = 100
+# To read so many characters takes about as long, and in comments they are no tokens.
+_CHARACTERS_PER_REQUEST = 8192
 
 Pay = Callable[[int], Awaitable[None]]
 """Takes so many requests from the rate limit of the caller; raises `AppError` where it is spent."""
@@ -83,7 +85,10 @@ class Engine:
         self._most_saved = min(limits.rate_limit_principal.burst, limits.rate_limit_global.burst)
         self._schema = executable(SCHEMA)
         self._documents = Documents(
-            self._schema, settings.graphql_max_tokens, introspection=introspection
+            self._schema,
+            settings.graphql_max_length,
+            settings.graphql_max_tokens,
+            introspection=introspection,
         )
         self._persisted = PersistedQueries(service.cache, settings)
 
@@ -98,6 +103,8 @@ class Engine:
         text, keep = await self._persisted.text(request.query, request.extensions)
         document = self._documents.kept(text)
         if document is None:
+            self._documents.check_length(text)
+            await self._pay(len(text), _CHARACTERS_PER_REQUEST, pay)
             document = self._documents.parse(text)
             await self._pay(document.token_count, _TOKENS_PER_REQUEST, pay)
             self._documents.validate(text, document)

@@ -16,21 +16,23 @@ from app.transport.settings import TransportSettings
 log = structlog.get_logger()
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# Limits are of tokens, and comments are none.
-_LONGEST_KEPT = 16_384
+_MOST_BYTES_KEPT = 8192
 _FIELD = "extensions.persistedQuery"
 
 
 class PersistedQueries:
     """Texts that clients have sent before, kept in the cache for `GRAPHQL_PERSISTED_SECONDS`.
 
-    Only a text that is valid within the limits is kept, and no very long one. With an allow-list,
-    nothing is kept, and a request for any other document is refused.
+    Only a text that is valid within the limits is kept, and no very long one. There are
+    `GRAPHQL_MAX_PERSISTED` places, and a text takes that of its hash from whichever had it, so that
+    nobody can fill the cache with texts made up. With an allow-list, nothing is kept, and a request
+    for any other document is refused.
     """
 
     def __init__(self, cache: Cache, settings: TransportSettings) -> None:
         self._cache = cache
         self._seconds = settings.graphql_persisted_seconds
+        self._places = settings.graphql_max_persisted
         self._allowed = settings.allowed_documents()
 
     async def text(self, query: str | None, extensions: Mapping[str, Any]) -> tuple[str, bool]:
@@ -42,24 +44,27 @@ class PersistedQueries:
             if digest is None:
                 message = "The request must have a query"
                 raise AppError(ErrorCode.MALFORMED_REQUEST, message)
-            stored = await self._cache.get(_key(digest)) if self._seconds else None
-            if stored is None:
+            stored = await self._cache.get(self._key(digest)) if self._seconds else None
+            if stored is None or sha256(stored).hexdigest() != digest:
                 # The words by which clients know that they should send the text as well.
                 raise refusal(AppError(ErrorCode.NOT_FOUND, "PersistedQueryNotFound"))
             return stored.decode(), False
         if digest is not None and not hmac.compare_digest(digest, _sha256(query)):
             fault = FieldFault(f"{_FIELD}.sha256Hash", "is not the SHA-256 of the query")
             raise refusal(AppError(ErrorCode.VALIDATION_ERROR, details=[fault]))
-        kept = self._seconds > 0 and len(query) <= _LONGEST_KEPT
+        kept = self._seconds > 0 and len(query.encode()) <= _MOST_BYTES_KEPT
         return query, digest is not None and kept
 
     async def keep(self, text: str) -> None:
         """Keep a text for requests that name it."""
         try:
-            await self._cache.set(_key(_sha256(text)), text.encode(), self._seconds)
+            await self._cache.set(self._key(_sha256(text)), text.encode(), self._seconds)
         except AppError as error:
             # The client sends it again.
             log.warning("persisted_query_not_kept", error=error.code.name)
+
+    def _key(self, digest: str) -> str:
+        return f"graphql:persisted:{int(digest, 16) % self._places}"
 
     def _allow(self, query: str | None, digest: str | None) -> str:
         assert self._allowed is not None
@@ -84,7 +89,3 @@ def _digest(extensions: Mapping[str, Any]) -> str | None:
 
 def _sha256(text: str) -> str:
     return sha256(text.encode()).hexdigest()
-
-
-def _key(digest: str) -> str:
-    return f"graphql:persisted:{digest}"

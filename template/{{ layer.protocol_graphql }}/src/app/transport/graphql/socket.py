@@ -19,6 +19,7 @@ from app.bootstrap import Service
 from app.errors import AppError, ErrorCode
 from app.http.json import parse_json
 from app.platform.context import context
+from app.platform.gcra import GcraStore, Limit, Rule
 from app.transport.graphql.engine import Engine
 from app.transport.graphql.socket_operations import SocketOperations
 
@@ -29,6 +30,9 @@ PROTOCOL = "graphql-transport-ws"
 _CREDENTIALS = ("authorization", "cookie", "x-api-key", "x-csrf-token")
 _LONGEST_ID = 128
 _MOST_FAILED_CHECKS = 3
+# Of messages that no rate limit is charged for; a client sends a ping every few seconds.
+_IDLE = Rule("idle", Limit.parse("120/minute"))
+_BEFORE_CREDENTIALS = _IDLE._replace(cost=12)
 
 
 class CloseError(Exception):
@@ -63,6 +67,8 @@ class GraphQLSocket:
         self._caller: Principal | None = None
         self._operations = SocketOperations(service, engine, self._send)
         self._used = False
+        self._idle = GcraStore(1)
+        self._to_complete = 0
 
     async def run(self) -> None:
         offered = PROTOCOL in self._websocket.scope["subprotocols"]
@@ -159,6 +165,11 @@ class GraphQLSocket:
                 case "subscribe":
                     await self._subscribe(message)
                 case "complete":
+                    # One for each operation, which may have ended meanwhile.
+                    if self._to_complete:
+                        self._to_complete -= 1
+                    else:
+                        self._count_idle()
                     self._operations.end(_id(message))
                 case "connection_init":
                     raise CloseError(4429, "Too many initialisation requests")
@@ -166,11 +177,17 @@ class GraphQLSocket:
                     await self._keep_alive(message)
 
     async def _keep_alive(self, message: Mapping[str, Any]) -> None:
+        self._count_idle()
         if message["type"] == "ping":
-            payload = {"payload": message["payload"]} if "payload" in message else {}
-            await self._send({"type": "pong", **payload})
+            # Its payload is not sent back: it may be as long as a message.
+            await self._send({"type": "pong"})
         elif message["type"] != "pong":
             raise CloseError(4400, "The type of the message is not known")
+
+    def _count_idle(self) -> None:
+        rule = _BEFORE_CREDENTIALS if self._caller is None else _IDLE
+        if not self._idle.consume([rule])[0].allowed:
+            raise CloseError(1008, "Too many messages")
 
     async def _next(self) -> dict[str, Any]:
         received = await self._websocket.receive()
@@ -192,6 +209,7 @@ class GraphQLSocket:
     async def _subscribe(self, message: Mapping[str, Any]) -> None:
         assert self._caller is not None
         self._used = True
+        self._to_complete += 1
         operation_id = _id(message)
         if operation_id in self._operations:
             raise CloseError(4409, "Subscriber already exists")

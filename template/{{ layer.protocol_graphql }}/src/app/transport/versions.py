@@ -1,0 +1,3 @@
+"""The version of the endpoints beside GraphQL."""
+
+CURRENT = "v1"
