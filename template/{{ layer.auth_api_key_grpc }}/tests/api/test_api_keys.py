@@ -1,6 +1,8 @@
 """Keys over gRPC: how they are presented, managed and refused."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -10,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from app.auth.api_key import KeyText
 from app.proto.auth.v1 import api_keys_pb2
 from app.proto.orders.v1 import orders_pb2
-from tests.support.accounts import keys_stub
+from tests.support.accounts import keys_stub, sign_in_for_a_while
 from tests.support.calls import Client, Refusal, answered, calling, refusal
 from tests.support.keys import command, id_of, new_client, new_key
 from tests.support.service import Service
@@ -122,6 +124,24 @@ def test_a_revoked_key_ends_at_once(service: Service, admin: Client) -> None:
     assert current(service, {"x-api-key": made.key}) == "UNAUTHENTICATED"
     read = keys_stub(admin).GetApiKey(api_keys_pb2.GetApiKeyRequest(name=name))
     assert read.HasField("revoke_time")
+
+
+def test_all_streams_of_a_revoked_key_end_alike(start_service: Callable[..., Service]) -> None:
+    service = start_service(
+        GRPC_STREAM_CHECK_SECONDS="0.2",
+        RATE_LIMIT_LOGIN_ADDRESS="1/hour",
+        CACHE_KEY_PREFIX="test-streams:",
+    )
+    headers, revoke = sign_in_for_a_while(service)
+    request = orders_pb2.WatchOrdersRequest()
+    with calling(service, headers) as client:
+        streams: list[Any] = [client.orders.WatchOrders(request, timeout=15) for _ in range(3)]
+        for stream in streams:
+            stream.initial_metadata()
+        revoke()
+        told = [Refusal.of(stream.exception()) for stream in streams]
+    assert [refused.code for refused in told] == ["UNAUTHENTICATED"] * 3
+    assert [refused.retry_seconds for refused in told] == [None] * 3
 
 
 def test_the_keys_of_a_client_have_pages(admin: Client) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import grpc
@@ -85,21 +84,6 @@ def ended(watch: Any) -> bool:
     except grpc.RpcError:
         return True
     return False
-
-
-def test_a_message_that_never_comes_holds_no_place(start_service: Callable[..., Service]) -> None:
-    service = start_service(GRPC_MAX_IN_FLIGHT="1", GRPC_MAX_STREAMS="1")
-    with ExitStack() as clients:
-        never = Event()
-        clients.callback(never.set)
-        for _ in range(3):
-            client = clients.enter_context(calling(service, **SEPARATE))
-            begin: Any = client.channel.stream_unary("/orders.v1.OrderService/ListOrders")
-            calls = [begin.future(iter(never.wait, None)) for _ in range(80)]
-            codes = {Refusal.of(call.exception(timeout=15)).code for call in calls}
-            # One at a time finds out that it has no credentials.
-            assert codes <= {"UNAUTHENTICATED", "OVERLOADED"}
-        assert refusal(client.orders.ListOrders, EVERYTHING).code == "UNAUTHENTICATED"
 
 
 def test_who_may_not_call_learns_nothing_of_the_size(limited: Service) -> None:

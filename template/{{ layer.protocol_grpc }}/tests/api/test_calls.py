@@ -60,7 +60,7 @@ def test_what_is_no_message_is_refused_without_a_word_of_the_library(
 
 
 def test_undecodable_health_checks_are_refused_alike(anonymous: Client) -> None:
-    for method in ("Check", "Watch"):
+    for method in ("Check", "List", "Watch"):
         call = anonymous.raw(f"grpc.health.v1.Health/{method}")
         assert refusal(call, b"\xff").code == "MALFORMED_REQUEST"
 

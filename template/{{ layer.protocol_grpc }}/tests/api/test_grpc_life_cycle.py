@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
@@ -33,6 +34,14 @@ def test_each_service_tells_of_its_health(anonymous: Client, name: str) -> None:
     assert status(anonymous, name) == SERVING
     watch = health_stub(anonymous.channel).Watch(HealthCheckRequest(service=name), timeout=5)
     assert next(iter(watch)).status == SERVING
+
+
+def test_the_health_of_all_is_told_at_once(anonymous: Client) -> None:
+    # Its types leave out the messages.
+    messages: Any = health_pb2
+    answer = health_stub(anonymous.channel).List(messages.HealthListRequest(), timeout=5)
+    assert {"", "live", "orders.v1.OrderService", "audit.v1.AuditService"} <= {*answer.statuses}
+    assert {status.status for status in answer.statuses.values()} == {SERVING}
 
 
 def test_the_health_of_an_unknown_service_is_unknown(anonymous: Client) -> None:

@@ -35,18 +35,20 @@ class KeyAuthenticator:
         """See `Authenticator.authenticate`; RATE_LIMITED for an address with many bad keys."""
         try:
             text = _presented(request)
-            return None if text is None else await self._principal(text)
+            return None if text is None else await self._principal(text, request)
         except AppError as error:
             auth_events.labels("authenticate", error.code.name.lower()).inc()
             raise
 
-    async def _principal(self, text: str) -> Principal:
+    async def _principal(self, text: str, request: AuthRequest) -> Principal:
         presented = KeyText.parse(text)
         key = None if presented is None else await self._verify(presented)
         now = clock.now()
         if key is None or key.revoked_at is not None:
-            account = text[:64] if presented is None else presented.id.hex
-            await self._rate_limiter.check_login(f"key {account}", context().client_address)
+            # What was accepted before is no guess.
+            if not request.is_recheck:
+                account = text[:64] if presented is None else presented.id.hex
+                await self._rate_limiter.check_login(f"key {account}", context().client_address)
             raise invalid_credentials("The API key is not valid")
         if key.expires_at <= now:
             # Told to those only who hold the secret. Unlike a token, it cannot be refreshed.

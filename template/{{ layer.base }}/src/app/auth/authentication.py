@@ -13,14 +13,16 @@ from app.errors import AppError, ErrorCode
 class AuthRequest:
     """The part of a request, or of a call's metadata, that may carry credentials.
 
-    Names in `headers` are lower-case; `query` is the raw query string without its `?`. `is_use` is
-    False where the service itself looks whether credentials that it was sent are still valid.
+    Names in `headers` are lower-case; `query` is the raw query string without its `?`. `is_recheck`
+    is True where the service itself looks whether credentials that it has accepted are still valid;
+    `is_use` is False where nothing was done with them since.
     """
 
     method: str
     headers: Mapping[str, str]
     query: str = ""
     is_use: bool = True
+    is_recheck: bool = False
 
 
 class Authenticator(Protocol):

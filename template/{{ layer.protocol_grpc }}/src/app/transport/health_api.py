@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
@@ -16,6 +17,8 @@ LIVE = "live"
 """The name under which the process alone is asked for, whatever its database does."""
 
 _INTERVAL_SECONDS = 1.0
+# Its types leave it out.
+_LIST_RESPONSE: Any = getattr(health_pb2, "HealthListResponse")  # noqa: B009
 
 
 class HealthApi(HealthServicer):
@@ -35,6 +38,13 @@ class HealthApi(HealthServicer):
         if request.service not in self._services:
             raise AppError(ErrorCode.NOT_FOUND, "No service of this name is served here")
         return HealthCheckResponse(status=await self._status(request.service))
+
+    @public
+    async def List(self, request: Any, context: ServicerContext) -> Any:
+        statuses = {
+            name: HealthCheckResponse(status=await self._status(name)) for name in self._services
+        }
+        return _LIST_RESPONSE(statuses=statuses)
 
     @public
     async def Watch(

@@ -118,7 +118,7 @@ class GraphQLSocket:
         own = {name: sent[name] for name in _CREDENTIALS if name in sent}
         self._headers = {**dict(self._websocket.headers), **own}
         try:
-            self._caller = await self._authenticate(is_use=True)
+            self._caller = await self._authenticate()
         except AppError as error:
             code = 4403 if error.code.value.http_status < 500 else 1013
             raise CloseError(code, error.code.name) from None
@@ -129,9 +129,10 @@ class GraphQLSocket:
         self._connection.principal = self._caller
         await self._send({"type": "connection_ack"})
 
-    async def _authenticate(self, *, is_use: bool) -> Principal:
+    async def _authenticate(self, *, is_use: bool = True, is_recheck: bool = False) -> Principal:
         # What comes by the socket may change something, as what is posted.
-        request = AuthRequest("POST", self._headers, self._websocket.url.query, is_use)
+        query = self._websocket.url.query
+        request = AuthRequest("POST", self._headers, query, is_use, is_recheck)
         caller = await self._service.auth.authenticator.authenticate(request)
         if caller is None:
             raise AppError(ErrorCode.UNAUTHENTICATED)
@@ -147,7 +148,7 @@ class GraphQLSocket:
             await asyncio.sleep(self._settings.graphql_recheck_seconds)
             used, self._used = self._used, False
             try:
-                self._caller = await self._authenticate(is_use=used)
+                self._caller = await self._authenticate(is_use=used, is_recheck=True)
                 failures = 0
             except AppError as error:
                 if error.code.value.http_status < 500:

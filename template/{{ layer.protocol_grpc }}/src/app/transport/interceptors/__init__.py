@@ -11,7 +11,11 @@ from app.bootstrap import Service
 from app.transport.calls import HEALTH, Behaviour, Call, Rpc, ServicerContext
 from app.transport.interceptors.deadlines import DeadlineInterceptor
 from app.transport.interceptors.identity import AccessInterceptor, IdentityInterceptor
-from app.transport.interceptors.limits import InFlightInterceptor, PublicStreamInterceptor
+from app.transport.interceptors.limits import (
+    InFlightInterceptor,
+    PublicCallInterceptor,
+    PublicStreamInterceptor,
+)
 from app.transport.interceptors.messages import MessageInterceptor, decoded
 from app.transport.interceptors.observation import ObservationInterceptor
 from app.transport.interceptors.streams import StreamInterceptor
@@ -37,17 +41,24 @@ def interceptors(service: Service, streams: StreamInterceptor) -> "CallIntercept
     """
     settings = service.settings.transport
     observation = ObservationInterceptor(service.settings.http.trusted_proxies)
+    deadline = DeadlineInterceptor(settings.grpc_timeout_seconds, settings.grpc_max_timeout_seconds)
     messages = MessageInterceptor(settings.grpc_max_message_bytes)
     return CallInterceptor(
         stack=[
             observation,
             InFlightInterceptor(settings.grpc_max_in_flight, settings.grpc_max_streams),
-            DeadlineInterceptor(settings.grpc_timeout_seconds, settings.grpc_max_timeout_seconds),
+            deadline,
             IdentityInterceptor(service.auth.authenticator, service.rate_limiter),
             AccessInterceptor(),
             streams,
         ],
-        public=[observation, PublicStreamInterceptor(), streams],
+        public=[
+            observation,
+            PublicCallInterceptor(),
+            PublicStreamInterceptor(),
+            deadline,
+            streams,
+        ],
         messages=messages,
     )
 

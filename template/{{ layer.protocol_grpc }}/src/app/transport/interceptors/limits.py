@@ -1,12 +1,15 @@
 """How many calls at once."""
 
+import asyncio
+from collections import deque
 from typing import Any
 
 from app.errors import AppError, ErrorCode
 from app.transport.calls import Behaviour, Call, Rpc
 from app.transport.metrics import active_calls, refused_calls
 
-# Fewer than the calls that the server takes beyond those that it lets through.
+# Together fewer than the calls that the server takes beyond those that it lets through.
+_MOST_PUBLIC_CALLS = 50
 _MOST_PUBLIC_STREAMS = 100
 
 
@@ -33,6 +36,42 @@ class InFlightInterceptor:
                 self._running[kind] -= 1
 
         return limit
+
+
+class PublicCallInterceptor:
+    """Ends the oldest of the calls that need no credentials where there are too many.
+
+    A probe is answered within moments. What is old only waits, and would else, whoever opened it,
+    keep probes out.
+    """
+
+    def __init__(self) -> None:
+        self._running: deque[asyncio.Timeout] = deque()
+
+    def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour:
+        if rpc.streams:
+            return inner
+
+        async def make_room(message: Any, call: Call) -> bytes | None:
+            if len(self._running) >= _MOST_PUBLIC_CALLS:
+                self._running.popleft().reschedule(asyncio.get_running_loop().time())
+            place = asyncio.timeout(None)
+            try:
+                async with place:
+                    self._running.append(place)
+                    try:
+                        return await inner(message, call)
+                    finally:
+                        if place in self._running:
+                            self._running.remove(place)
+            except Exception:
+                # Whatever the cancelled work made of it.
+                if not place.expired():
+                    raise
+                refused_calls.labels("in_flight").inc()
+                raise AppError(ErrorCode.OVERLOADED, retry_after=1) from None
+
+        return make_room
 
 
 class PublicStreamInterceptor:

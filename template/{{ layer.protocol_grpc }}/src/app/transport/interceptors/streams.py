@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -64,6 +65,7 @@ class StreamInterceptor:
         return reason
 
     async def _reason(self, call: Call, rpc: Rpc) -> AppError:
+        recheck = replace(auth_request(call), is_use=False, is_recheck=True)
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._check_every):
@@ -71,6 +73,6 @@ class StreamInterceptor:
                 return AppError(ErrorCode.OVERLOADED, "The service is stopping", retry_after=1)
             if rpc.access != PUBLIC:
                 try:
-                    await self._authenticator.authenticate(auth_request(call))
+                    await self._authenticator.authenticate(recheck)
                 except AppError as error:
                     return error
