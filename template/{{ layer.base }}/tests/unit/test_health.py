@@ -44,6 +44,18 @@ async def test_the_service_is_ready_without_an_optional_part() -> None:
     assert details.parts["broker"].issue == "unavailable"
 
 
+async def test_an_optional_part_can_be_required() -> None:
+    broker = Part()
+    broker.error = OSError()
+    service = Health({"database": Part().check})
+    service.add_optional("broker", broker.check)
+    service.require("broker")
+    details = await service.details()
+    assert details.failing == ("broker",)
+    assert details.parts.keys() == {"database", "broker"}
+    assert broker.runs == 1
+
+
 async def test_a_part_that_hangs_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_CHECK_SECONDS", 0.05)
     database = Part()

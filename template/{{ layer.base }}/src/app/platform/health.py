@@ -52,6 +52,10 @@ class Health:
         """One more part that the service is ready without."""
         self._optional.add(name, check)
 
+    def require(self, name: str) -> None:
+        """Make an optional part one that the process is not ready without."""
+        self._required.add(name, self._optional.take(name))
+
     async def report(self) -> HealthReport:
         """The state of the required parts."""
         parts = await self._required.results()
@@ -75,6 +79,9 @@ class _Checks:
 
     def add(self, name: str, check: Check) -> None:
         self._checks[name] = check
+
+    def take(self, name: str) -> Check:
+        return self._checks.pop(name)
 
     async def results(self) -> Mapping[str, PartHealth]:
         loop = asyncio.get_running_loop()
