@@ -5,7 +5,7 @@ import gzip
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from app.errors import AppError, ErrorCode
 from app.platform.context import RequestContext, reset_context, set_context
 from app.platform.http_client import HttpClient, HttpClientSettings
+from app.platform.resilience import CircuitOpenError
 from tests.support.receiver import Call, Receiver, Reply, receiving
 
 pytestmark = pytest.mark.anyio
@@ -227,6 +228,33 @@ async def test_a_frozen_destination_costs_the_read_timeout_and_opens_the_breaker
             assert failed.value.code is ErrorCode.DEPENDENCY_UNAVAILABLE
         assert time.monotonic() - started < 1
     assert measured("circuit_breaker_state", receiver) == 2
+
+
+async def test_a_call_that_is_given_up_after_the_read_timeout_opens_the_breaker() -> None:
+    left = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        while not reader.at_eof():
+            writer.write(b"0")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(), 0.02)
+        writer.close()
+        left.set()
+
+    async with (
+        await asyncio.start_server(trickle, "127.0.0.1", 0) as server,
+        client(http_client_read_timeout_seconds=0.2, http_client_breaker_failures=1) as http,
+    ):
+        host, port = server.sockets[0].getsockname()
+        url = f"http://{host}:{port}"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(http.request("GET", url), 0.4)
+        await left.wait()
+        with pytest.raises(AppError) as refused:
+            await http.request("GET", url)
+    assert isinstance(refused.value.__cause__, CircuitOpenError)
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])

@@ -1,6 +1,7 @@
 """Without a queue a message is handled in its request: after the commit, for a limited time."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Mapping
 
@@ -10,10 +11,13 @@ from structlog.testing import capture_logs
 
 from app.db import Database
 from app.errors import AppError, ErrorCode
+from app.http.settings import HttpSettings
 from app.platform.context import RequestContext, context, reset_context, set_context
+from app.platform.http_client import HttpClient, HttpClientSettings
 from app.platform.messages import Delivery, Handler
 from app.queue import Queue
 from app.queue.settings import QueueSettings
+from tests.support.receiver import Call, Reply, receiving
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +92,49 @@ async def test_a_handler_has_a_limited_time(database: Database) -> None:
     await publish(database, made, "hanging")
     assert time.monotonic() - started < 2
     assert delivered("hanging", "dead") == 1
+
+
+async def test_a_destination_that_hangs_opens_its_breaker(database: Database) -> None:
+    scale = 0.05
+    client_defaults, queue_defaults = HttpClientSettings(), QueueSettings()
+    http = HttpClient(
+        client_defaults.model_copy(
+            update={
+                name: getattr(client_defaults, name) * scale
+                for name in (
+                    "http_client_connect_timeout_seconds",
+                    "http_client_read_timeout_seconds",
+                    "http_client_total_timeout_seconds",
+                )
+            }
+        )
+    )
+    released = threading.Event()
+
+    def hang(call: Call) -> Reply:
+        released.wait(10)
+        return Reply()
+
+    with receiving(hang) as receiver:
+
+        async def send(delivery: Delivery) -> None:
+            await http.request("POST", receiver.url)
+
+        timeout = queue_defaults.queue_handler_timeout_seconds * scale
+        made = queue(database, {"sent": send}, queue_handler_timeout_seconds=timeout)
+        try:
+            for _ in range(client_defaults.http_client_breaker_failures + 1):
+                await publish(database, made, "sent")
+            assert len(receiver.calls) == client_defaults.http_client_breaker_failures
+        finally:
+            released.set()
+            await http.aclose()
+
+
+async def test_a_handler_has_time_for_a_call_and_its_request_for_the_handler() -> None:
+    client, handler = HttpClientSettings(), QueueSettings().queue_handler_timeout_seconds
+    call = client.http_client_connect_timeout_seconds + client.http_client_read_timeout_seconds
+    assert call < handler < HttpSettings().http_request_timeout_seconds
 
 
 async def test_a_handler_leaves_its_request_the_time_to_answer(database: Database) -> None:

@@ -148,3 +148,29 @@ async def test_an_unversioned_path_passes(client: httpx2.AsyncClient) -> None:
     response = await client.get("/health")
     assert response.text == "here"
     assert "Vary" not in response.headers
+
+
+@pytest.mark.anyio
+async def test_several_lines_of_accept_are_one_list(client: httpx2.AsyncClient) -> None:
+    for lines in (("text/html", accept("v3")["Accept"]), (accept("v9")["Accept"], "*/*;q=0.1")):
+        response = await client.get("/json", headers=[("Accept", line) for line in lines])
+        assert response.status_code == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/healthz", "/metricsx", "/docsets", "/openapi.json5"])
+async def test_a_path_that_only_begins_like_an_unversioned_one_has_versions(
+    client: httpx2.AsyncClient, path: str
+) -> None:
+    response = await client.get(path)
+    assert response.status_code == 404
+    assert response.headers["Vary"] == "Accept"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/health/live", "/.well-known/jwks.json"])
+async def test_what_is_below_an_unversioned_path_has_none_either(
+    client: httpx2.AsyncClient, path: str
+) -> None:
+    response = await client.get(path)
+    assert "Vary" not in response.headers

@@ -185,16 +185,17 @@ class HttpClient:
             destination.bulkhead.place(call.time_left()),
             destination.breaker.call() as outcome,
         ):
-            allowed = call.time_left()
+            loop = asyncio.get_running_loop()
+            began = loop.time()
             try:
-                async with asyncio.timeout(allowed):
+                async with asyncio.timeout(call.time_left()):
                     response = await self._exchange(destination.name, call)
             except httpx2.TransportError:
                 outcome.failed()
                 raise
-            except TimeoutError:
-                # Too little time was left for the destination to be at fault: that is neutral.
-                if allowed >= self._settings.http_client_read_timeout_seconds:
+            except (TimeoutError, asyncio.CancelledError):
+                # Whoever ended the call: had it less time, the destination may not be at fault.
+                if loop.time() - began >= self._settings.http_client_read_timeout_seconds:
                     outcome.failed()
                 raise
             if response.status >= 500:

@@ -43,6 +43,8 @@ async def _work(service: Service) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+    # A worker can do nothing without the broker. It stays alive, and goes on when that is back.
+    service.health.require("queue")
     settings = service.settings
     side_port = serving(operations_app(service), settings.http, production=settings.production)
     async with side_port, service.running():

@@ -19,7 +19,8 @@ from app.platform import metrics
 from app.project import NAME
 from app.transport.versions import CURRENT, ApiVersion, VersionState
 
-UNVERSIONED = ("/health", "/metrics", "/.well-known/", "/docs", "/openapi.json")
+# The first segments of paths.
+UNVERSIONED = frozenset({"health", "metrics", ".well-known", "docs", "openapi.json"})
 JSON = "application/json"
 _ANY = (JSON, "application/*", "*/*")
 _MEDIA_TYPE = re.compile(rf"application/vnd\.{re.escape(NAME.lower())}\.(\w+)\+json")
@@ -60,10 +61,10 @@ class VersionMiddleware:
         self._versions = {name: (each, requests.labels(name)) for name, each in versions.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(UNVERSIONED):
+        if scope["type"] != "http" or _is_unversioned(scope["path"]):
             await self._app(scope, receive, send)
             return
-        name, media_type = self._choose(Headers(scope=scope).get("accept", ""))
+        name, media_type = self._choose(",".join(Headers(scope=scope).getlist("accept")))
         marks = {"Vary": "Accept"}
         if name:
             version, requests = self._versions[name]
@@ -99,6 +100,10 @@ class VersionMiddleware:
             if version in self._versions:
                 return version, media_type
         return "", JSON
+
+
+def _is_unversioned(path: str) -> bool:
+    return path.removeprefix("/").partition("/")[0] in UNVERSIONED
 
 
 @lru_cache(maxsize=256)
