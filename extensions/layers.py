@@ -126,9 +126,16 @@ class Layers(ContextHook):
     """Adds `layer`, `requirements` and `dev_requirements` once every option is known."""
 
     def hook(self, context: dict[str, Any]) -> None:
-        if any(axis not in context for axis in _ASKED):
-            return
-        active = active_layers(context)
-        context["layer"] = {name: "." if name in active else "" for name in LAYERS}
-        context["requirements"] = requirements(active)
-        context["dev_requirements"] = requirements(active, "_dev")
+        if all(axis in context for axis in _ASKED):
+            context.update(_added(*(context[axis] for axis in _ASKED)))
+
+
+@lru_cache
+def _added(*answers: str) -> dict[str, Any]:
+    """What the hook adds; it is called for each of some 6,000 strings that Copier renders."""
+    active = active_layers(dict(zip(_ASKED, answers, strict=True)))
+    return {
+        "layer": {name: "." if name in active else "" for name in LAYERS},
+        "requirements": requirements(active),
+        "dev_requirements": requirements(active, "_dev"),
+    }
