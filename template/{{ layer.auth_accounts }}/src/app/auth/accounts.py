@@ -48,8 +48,8 @@ class Accounts:
         """Make a member; an address that has an account keeps it, and nobody is told.
 
         `email` is normalised. Both cases take the same steps, and so the same time. Returns whether
-        an earlier call with the idempotency key has done it. Limited as logins are, but for an
-        account apart from them.
+        an earlier call with the idempotency key has done it. Limited as logins are, and by
+        account counted apart from them.
         """
         check_new_password(password, email)
         await self._rate_limiter.check_login(f"register {email}", context().client_address)
