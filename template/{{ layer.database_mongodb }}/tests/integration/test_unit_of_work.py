@@ -6,6 +6,7 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.db import Database, UnitOfWork
 from app.db.schema import make_collection
@@ -202,10 +203,11 @@ async def test_waiting_for_a_connection_is_limited(database_settings: DatabaseSe
     async with database.unit_of_work(read_only=True) as work:
         (pool,) = [server.pool for server in work.database.client._topology._servers.values()]
         async with pool.checkout():
-            with pytest.raises(AppError) as caught:
+            with pytest.raises(AppError) as caught, capture_logs() as logs:
                 await database.ping()
             assert database.pool_status().used == 1
     assert caught.value.code is ErrorCode.DEPENDENCY_UNAVAILABLE
+    assert [log["event"] for log in logs] == ["database_pool_exhausted"]
     await database.aclose()
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Column, MetaData, Table, bindparam, delete, insert, select, text, update
+from structlog.testing import capture_logs
 
 from app.db import Database, UnitOfWork
 from app.db.schema import Name
@@ -153,10 +154,11 @@ async def test_waiting_for_a_connection_is_limited(database_settings: DatabaseSe
     )
     database = Database(narrow)
     async with database.unit_of_work():
-        with pytest.raises(AppError) as caught:
+        with pytest.raises(AppError) as caught, capture_logs() as logs:
             async with database.unit_of_work():
                 pass
     assert caught.value.code is ErrorCode.DEPENDENCY_UNAVAILABLE
+    assert [log["event"] for log in logs] == ["database_pool_exhausted"]
     await database.aclose()
 
 

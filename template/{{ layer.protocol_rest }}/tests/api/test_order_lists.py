@@ -120,3 +120,12 @@ def test_a_cursor_serves_only_the_list_and_caller_it_was_made_for(
 
 def test_an_unknown_parameter_is_refused(member: httpx2.Client) -> None:
     assert member.get(ORDERS, params={"state": "draft"}).status_code == 422
+
+
+def test_a_repeated_parameter_is_refused(member: httpx2.Client) -> None:
+    parameters = [("limit", "1"), ("limit", "2"), ("status", "draft"), ("status", "draft")]
+    response = member.get(ORDERS, params=[*parameters, ("state", "draft")])
+    assert response.status_code == 422
+    error = response.json()["error"]
+    assert error["code"] == "VALIDATION_ERROR"
+    assert [fault["field"] for fault in error["details"]] == ["limit", "status", "state"]

@@ -8,7 +8,7 @@ import structlog
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from app.db.client import create_client
-from app.db.failures import error_code
+from app.db.failures import error_code, is_crowded
 from app.db.pool import PoolCounter, PoolStatus
 from app.db.settings import DatabaseSettings
 from app.db.unit_of_work import Session, UnitOfWork
@@ -98,6 +98,9 @@ class Database:
 
 
 def _told(error: PyMongoError, code: ErrorCode) -> AppError:
-    if isinstance(error, ConnectionFailure):
+    # One code for both: load may keep the pool empty, and so may a frozen database.
+    if is_crowded(error):
+        log.warning("database_pool_exhausted", error=type(error).__name__)
+    elif isinstance(error, ConnectionFailure):
         log.warning("database_unreachable", error=type(error).__name__)
     return AppError(code)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import ExceptionContext, PoolProxiedConnection, QueuePool, event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
@@ -100,7 +101,10 @@ class Database:
         try:
             return await pool.raw_connection()
         except Exception as error:
-            log.warning("database_unreachable", error=f"{type(error).__name__}: {error}")
+            # One code for both: load may keep the pool empty, and so may a frozen database.
+            full = isinstance(error, PoolTimeoutError)
+            name = "database_pool_exhausted" if full else "database_unreachable"
+            log.warning(name, error=f"{type(error).__name__}: {error}")
             raise AppError(ErrorCode.DEPENDENCY_UNAVAILABLE) from error
 
     async def _settle(

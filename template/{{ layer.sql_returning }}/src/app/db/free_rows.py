@@ -1,7 +1,7 @@
 """Changes of the rows that match and that no other transaction is changing, in one statement.
 
-Nobody waits for a row, so that two workers cannot deadlock on the same ones. SQLite has one writer
-and ignores the locks.
+Nobody waits for a row, so that two workers cannot deadlock on the same ones. An engine with a
+single writer ignores the locks.
 """
 
 from collections.abc import Mapping, Sequence

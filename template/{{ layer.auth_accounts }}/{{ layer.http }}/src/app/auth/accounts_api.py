@@ -27,8 +27,8 @@ async def register(
 ) -> RegistrationOut:
     """Create an account, which can log in at once.
 
-    An address that has an account already keeps its password, and the answer is the same, so that
-    nobody learns who has an account. The first account is a member like any other.
+    An address that has an account already keeps its password and gets the same answer. The first
+    account is a member like any other.
     """
     if await request.service.auth.accounts.register(body.email, body.password, key):
         response.headers.update(REPLAYED)

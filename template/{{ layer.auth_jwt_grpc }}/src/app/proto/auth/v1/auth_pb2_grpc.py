@@ -79,7 +79,7 @@ class AuthServiceServicer:
 
     def Register(self, request, context):
         """Creates an account, which can log in at once. An address that has an account already keeps its
-        password, and the answer is the same, so that nobody learns who has one. Takes `idempotency-key`.
+        password and gets the same answer. Takes `idempotency-key`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

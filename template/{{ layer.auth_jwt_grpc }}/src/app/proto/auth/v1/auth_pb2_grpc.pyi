@@ -36,7 +36,7 @@ class AuthServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     Register: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RegisterRequest, _empty_pb2.Empty]
     """Creates an account, which can log in at once. An address that has an account already keeps its
-    password, and the answer is the same, so that nobody learns who has one. Takes `idempotency-key`.
+    password and gets the same answer. Takes `idempotency-key`.
     """
     LogIn: _grpc.UnaryUnaryMultiCallable[_auth_pb2.LogInRequest, _auth_pb2.TokenPair]
     """Logs in by address and password."""
@@ -60,7 +60,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.UnaryUnaryMultiCallable[_auth_pb2.RegisterRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Creates an account, which can log in at once. An address that has an account already keeps its
-    password, and the answer is the same, so that nobody learns who has one. Takes `idempotency-key`.
+    password and gets the same answer. Takes `idempotency-key`.
     """
     LogIn: _aio.UnaryUnaryMultiCallable[_auth_pb2.LogInRequest, _auth_pb2.TokenPair]  # type: ignore[assignment]
     """Logs in by address and password."""
@@ -87,7 +87,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Creates an account, which can log in at once. An address that has an account already keeps its
-        password, and the answer is the same, so that nobody learns who has one. Takes `idempotency-key`.
+        password and gets the same answer. Takes `idempotency-key`.
         """
 
     @_abc_1.abstractmethod
