@@ -87,22 +87,12 @@ def test_requirements_are_those_of_the_active_layers(rendered: Rendered) -> None
 
 
 def test_a_choice_not_taken_leaves_no_code_behind(rendered: Rendered) -> None:
-    """Drivers and the headers of credentials stand where they were chosen, and nowhere else."""
-    drivers = {
-        "asyncpg": ("database", "postgresql"),
-        "asyncmy": ("database", "mysql"),
-        "aiosqlite": ("database", "sqlite"),
-        "pymongo": ("database", "mongodb"),
-    }
+    """The headers of credentials stand where they were chosen, and nowhere else."""
     source = "\n".join(
         path.read_text() for name, path in rendered.files() if name.startswith("src/")
     )
-    for driver, (axis, choice) in drivers.items():
-        assert (driver in source) == (rendered.answers[axis] == choice), driver
     for name, choice in {"CSRF": "session", "X-API-Key": "api_key"}.items():
         assert (name in source) == (rendered.answers["auth"] == choice), name
-    redis = "redis" in (rendered.answers["queue"], rendered.answers["cache"])
-    assert bool(re.search(r"^(from|import) redis\b", source, re.MULTILINE)) == redis
 
 
 def test_a_server_that_was_chosen_is_known_wherever_it_has_to_be(rendered: Rendered) -> None:
