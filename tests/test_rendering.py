@@ -101,7 +101,13 @@ def test_a_server_that_was_chosen_is_known_wherever_it_has_to_be(rendered: Rende
 
     choices = [AXES[axis].choice(name) for axis, name in rendered.answers.items()]
     urls = {variable for choice in choices if choice.service for variable in choice.variables}
-    containers = yaml.safe_load(read("compose.yaml"))["x-service"]["environment"]
+    compose = yaml.safe_load(read("compose.yaml"))
+    files = [name for name in compose["include"] if name.startswith("deploy/development/")]
+    services = {choice.service for choice in choices if choice.service}
+    add = "add it to `servers` in includes/deployment.jinja"
+    assert len(files) == len(services), f"compose.yaml: {add}"
+    assert [name for name in files if not (rendered.path / name).exists()] == []
+    containers = compose["x-service"]["environment"]
     add = "add it to `development_urls` in includes/deployment.jinja"
     assert urls - containers.keys() == set(), f"compose.yaml: {add}"
     workflow = yaml.safe_load(read(".github/workflows/ci.yaml"))
