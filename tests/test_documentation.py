@@ -19,12 +19,14 @@ def test_the_readme_shows_every_option() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for axis in AXES.values():
         (row,) = (line for line in readme.splitlines() if line.startswith(f"| `{axis.name}` "))
-        assert re.findall(r"`(\w+)`", row)[1:] == [choice.name for choice in axis.choices]
+        shown = re.findall(r"`(\w+)`", row)[1:]
+        assert shown == [choice.name for choice in axis.choices], f"README.md, the row {axis.name}"
 
 
 def test_the_layers_of_the_architecture_page_are_those_declared() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(LAYERS)
+    shown = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert shown == list(LAYERS), "docs/architecture.md and extensions/layers.py"
 
 
 def test_paths_named_in_the_documentation_exist() -> None:

@@ -62,7 +62,23 @@ def test_the_contract_is_checked_of_projects_over_http(template: Path, tmp_path:
     named = {answers["protocol"]: answers for answers in plan.named_combinations().values()}
     rendered = list(plan.projects(template, tmp_path, 1, named))
     checked = [job.combinations for job in jobs(rendered) if job.check.name == "contract"]
-    assert sorted(chain(*checked)) == ["graphql", "rest", plan.UNUSUAL]
+    assert sorted(chain(*checked)) == ["graphql", "rest"]
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_only_what_is_named_is_rendered(few: bool) -> None:
+    every = plan.selected("", few)
+    assert plan.UNUSUAL in every
+    assert every.keys() - plan.named_combinations() == {plan.UNUSUAL}
+    some = plan.selected("sqlite", few)
+    assert some == {name: every[name] for name in every if "sqlite" in name}
+    assert plan.selected(plan.UNUSUAL, few) == {plan.UNUSUAL: every[plan.UNUSUAL]}
+    assert plan.selected("oracle", few) == {}
+
+
+def test_many_combinations_are_told_by_the_first() -> None:
+    assert plan.title(["one"]) == "one"
+    assert plan.title(["one", "two", "three"]) == "one and 2 more"
 
 
 def test_a_few_combinations_have_every_pair_of_choices() -> None:

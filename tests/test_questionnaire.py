@@ -100,6 +100,11 @@ def _copy(template: Path, project: Path, *data: str) -> int:
     return int(status)
 
 
+def _not_offered(axis: str, value: str) -> str:
+    offered = ", ".join(choice.name for choice in AXES[axis].choices)
+    return f"{axis}={value} is not offered: pick one of {offered}."
+
+
 @pytest.mark.parametrize(
     ("data", "line"),
     [
@@ -115,21 +120,15 @@ def _copy(template: Path, project: Path, *data: str) -> int:
             "cache=memory does not go with hosting=kubernetes: several instances would each keep "
             "their own limits and token deny list. Pick cache=redis or hosting=compose instead.",
         ),
-        (
-            ["database=oracle"],
-            "database=oracle is not offered: pick one of postgresql, mysql, sqlite, mongodb.",
-        ),
-        (
-            ["protocol=soap"],
-            "protocol=soap is not offered: pick one of rest, graphql, grpc.",
-        ),
+        (["database=oracle"], _not_offered("database", "oracle")),
+        (["protocol=soap"], _not_offered("protocol", "soap")),
         (
             ["protocol=grpc", "versioning=header"],
             "protocol=grpc does not go with versioning=header: a header's media type is HTTP's "
             "way to name a version; of gRPC the package does. "
             "Pick protocol=rest or protocol=graphql or versioning=url instead.",
         ),
-        (["queue=sqs"], "queue=sqs is not offered: pick one of redis, none."),
+        (["queue=sqs"], _not_offered("queue", "sqs")),
         (
             ["profile=serverless"],
             "profile=serverless is not offered: "

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extensions.catalogue import combinations
+from extensions.catalogue import AXES, combinations
 from extensions.layers import active_layers, requirements
 from tests.conftest import Rendered
 from tests.support.rendering import Renderer
@@ -23,6 +23,7 @@ from tests.support.snapshot import ROOT
 # `{{ name` with a name that only the template knows, or any statement or comment of Jinja.
 _QUESTIONS = re.findall(r"^(\w+):", (ROOT / "copier.yml").read_text(), re.MULTILINE)
 _NAMES = "|".join([*_QUESTIONS, "layer", "requirements", "dev_requirements", "chosen", "_copier"])
+_EXTERNAL_SECRET = "deploy/components/external-secret/external-secret.yaml"
 RESIDUE = re.compile(rf"\{{\{{-?\s*({_NAMES})\w*\b|\{{%-?\s*(if|for|set|raw|end)|\{{#-?\s")
 
 
@@ -86,22 +87,50 @@ def test_requirements_are_those_of_the_active_layers(rendered: Rendered) -> None
 
 
 def test_a_choice_not_taken_leaves_no_code_behind(rendered: Rendered) -> None:
-    """Drivers and the headers of credentials stand where they were chosen, and nowhere else."""
-    drivers = {
-        "asyncpg": ("database", "postgresql"),
-        "asyncmy": ("database", "mysql"),
-        "aiosqlite": ("database", "sqlite"),
-        "pymongo": ("database", "mongodb"),
-    }
+    """The headers of credentials stand where they were chosen, and nowhere else."""
     source = "\n".join(
         path.read_text() for name, path in rendered.files() if name.startswith("src/")
     )
-    for driver, (axis, choice) in drivers.items():
-        assert (driver in source) == (rendered.answers[axis] == choice), driver
     for name, choice in {"CSRF": "session", "X-API-Key": "api_key"}.items():
         assert (name in source) == (rendered.answers["auth"] == choice), name
-    redis = "redis" in (rendered.answers["queue"], rendered.answers["cache"])
-    assert bool(re.search(r"^(from|import) redis\b", source, re.MULTILINE)) == redis
+
+
+def test_a_server_that_was_chosen_is_known_wherever_it_has_to_be(rendered: Rendered) -> None:
+    def read(name: str) -> str:
+        return (rendered.path / name).read_text(encoding="utf-8")
+
+    choices = [AXES[axis].choice(name) for axis, name in rendered.answers.items()]
+    urls = {variable for choice in choices if choice.service for variable in choice.variables}
+    compose = yaml.safe_load(read("compose.yaml"))
+    files = [name for name in compose["include"] if name.startswith("deploy/development/")]
+    services = {choice.service for choice in choices if choice.service}
+    add = "add it to `servers` in includes/deployment.jinja"
+    assert len(files) == len(services), f"compose.yaml: {add}"
+    assert [name for name in files if not (rendered.path / name).exists()] == []
+    containers = compose["x-service"]["environment"]
+    add = "add it to `development_urls` in includes/deployment.jinja"
+    assert urls - containers.keys() == set(), f"compose.yaml: {add}"
+    workflow = yaml.safe_load(read(".github/workflows/ci.yaml"))
+    assert urls - workflow["jobs"]["test"]["env"].keys() == set(), f"ci.yaml: {add}"
+
+    add = "add it to `described_secrets` in includes/deployment.jinja"
+    if rendered.answers["hosting"] == "kubernetes":
+        stored = next(yaml.safe_load_all(read(_EXTERNAL_SECRET)))["spec"]["data"]
+        secrets = {entry["secretKey"] for entry in stored}
+        table = set(re.findall(r"^   \| `(\w+)` \|", read("docs/deployment.md"), re.MULTILINE))
+        assert table == secrets, "docs/deployment.md"
+    else:
+        service = yaml.safe_load(read("deploy/compose.yaml"))["x-service"]
+        secrets = set(service["secrets"])
+        made = set(re.findall(r"^secret (\w+) ", read("deploy/setup"), re.MULTILINE))
+        files = [rendered.path / "deploy/compose.yaml"]
+        files += (rendered.path / "deploy/production").glob("*.yaml")
+        mounted = {name for file in files for name in yaml.safe_load(file.read_text())["secrets"]}
+        assert mounted - made == set(), "deploy/setup: make it in `fragments/setup` of the layer"
+    assert urls - secrets == set(), f"deploy/: {add}"
+    required = set(re.findall(r"^\| `(\w+)` \|", read("docs/configuration.md"), re.MULTILINE))
+    missing = (urls | secrets) - required
+    assert missing == set(), "docs/configuration.md: `fragments/configuration.md` of the layer"
 
 
 def test_renders_what_a_plain_process_renders(

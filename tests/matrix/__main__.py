@@ -13,11 +13,11 @@ from pathlib import Path
 from tests.matrix import report
 from tests.matrix.plan import (
     jobs,
-    named_combinations,
-    pairwise,
     processors,
     projects,
+    selected,
     shard,
+    title,
 )
 from tests.matrix.results import Result, clear_work, kept, run
 from tests.support.snapshot import ROOT, snapshot
@@ -29,17 +29,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="matrix-") as temporary:
         template = snapshot(Path(temporary, "template"))
         rendering = time.monotonic()
-        named = named_combinations()
-        if options.pairwise:
-            named = {name: named[name] for name in pairwise(named)}
+        named = selected(options.only, options.pairwise)
+        if not named:
+            print(f"No combination has {options.only!r} in its name.")
+            return 1
+        print(f"Rendering {title(list(named))}", flush=True)
         rendered = list(projects(template, Path(temporary, "projects"), processors(), named))
         seconds = time.monotonic() - rendering
         every = [job for job in jobs(rendered) if options.check in ("", job.check.name)]
-        todo = [
-            job
-            for job in shard(every, options.shard)
-            if any(options.only in name for name in job.combinations)
-        ]
+        todo = shard(every, options.shard)
         facts = (
             f"{len(rendered)} combinations rendered in {seconds:.1f} s; "
             f"{len(todo)} of {len(every)} distinct checks in shard {options.shard}"
@@ -47,7 +45,7 @@ def main() -> int:
         print(facts, flush=True)
         if options.list:
             for job in todo:
-                print(f"{job.check.name:<12} {job.digest} {', '.join(job.combinations)}")
+                print(f"{job.check.name:<12} {job.digest} {title(job.combinations)}")
             return 0
         results: list[Result] = []
         if not options.again:
@@ -98,9 +96,8 @@ def _options() -> argparse.Namespace:
 def _progress(result: Result, done: int, total: int) -> None:
     outcome = result.fault or "passed"
     tests = f", {result.tests} tests" if result.tests else ""
-    others = f" and {len(result.combinations) - 1} more" if len(result.combinations) > 1 else ""
     print(
-        f"[{done}/{total}] {result.check} {result.combinations[0]}{others}: "
+        f"[{done}/{total}] {result.check} {title(result.combinations)}: "
         f"{outcome}, {result.seconds:.0f} s{tests}",
         flush=True,
     )

@@ -72,15 +72,31 @@ def pairwise(named: Mapping[str, Mapping[str, str]]) -> list[str]:
     return chosen
 
 
+def selected(only: str, few: bool) -> dict[str, dict[str, str]]:
+    """What to render: every combination, or a few, and the first once more with unusual names.
+
+    Of these, the ones whose name contains `only`.
+    """
+    named = named_combinations()
+    if few:
+        named = {name: named[name] for name in pairwise(named)}
+    named[UNUSUAL] = {**next(iter(named.values())), **UNUSUAL_NAMES}
+    return {name: answers for name, answers in named.items() if only in name}
+
+
+def title(combinations: list[str]) -> str:
+    """The first of the combinations, and how many more there are."""
+    first, *others = combinations
+    return f"{first} and {len(others)} more" if others else first
+
+
 def projects(
     template: Path,
     destination: Path,
     processes: int,
-    combinations: Mapping[str, Mapping[str, str]],
+    named: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Project]:
-    """Render the combinations, and the first one once more with unusual names."""
-    first = next(iter(combinations.values()))
-    named = {**combinations, UNUSUAL: {**first, **UNUSUAL_NAMES}}
+    """Render each of the combinations."""
     with ProcessPoolExecutor(processes, initializer=_prepare, initargs=(template,)) as pool:
         paths = [destination / name for name in named]
         for name, path, files in zip(

@@ -18,7 +18,7 @@ async def repeat(name: str, step: Callable[[], Awaitable[bool]], interval: float
     task = asyncio.current_task()
     assert task is not None
     pause = 0.0
-    # Asked, because Python 3.11's `wait_for`, which redis-py uses, may swallow a cancellation.
+    # Asked, because Python 3.11's `wait_for`, which clients use, may swallow a cancellation.
     while not task.cancelling():
         try:
             more = await step()
