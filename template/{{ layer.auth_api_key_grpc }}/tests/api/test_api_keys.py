@@ -130,7 +130,7 @@ def test_all_streams_of_a_revoked_key_end_alike(start_service: Callable[..., Ser
     service = start_service(
         GRPC_STREAM_CHECK_SECONDS="0.2",
         RATE_LIMIT_LOGIN_ADDRESS="1/hour",
-        CACHE_KEY_PREFIX="test-streams:",
+        CACHE_KEY_PREFIX=f"test-streams-{uuid4().hex}:",
     )
     headers, revoke = sign_in_for_a_while(service)
     request = orders_pb2.WatchOrdersRequest()

@@ -277,7 +277,9 @@ def test_a_narrow_key_gives_away_no_more_than_it_allows(
 
 
 def test_bad_keys_are_limited_by_address(start_service: Callable[..., Service]) -> None:
-    service = start_service(RATE_LIMIT_LOGIN_ADDRESS="2/hour", CACHE_KEY_PREFIX="test-bad-keys:")
+    service = start_service(
+        RATE_LIMIT_LOGIN_ADDRESS="2/hour", CACHE_KEY_PREFIX=f"test-bad-keys-{uuid4().hex}:"
+    )
     good = new_key(service, new_client())
     bad = [KeyText.new(uuid4(), "orders").text for _ in range(3)]
     with service.client(headers=VERSION_HEADERS) as client:

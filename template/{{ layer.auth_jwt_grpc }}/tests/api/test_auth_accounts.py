@@ -191,7 +191,9 @@ def test_logins_are_limited_by_account(start_service: Callable[..., Service]) ->
 def test_registration_is_limited_by_address_as_logins_are(
     start_service: Callable[..., Service],
 ) -> None:
-    service = start_service(RATE_LIMIT_LOGIN_ADDRESS="2/hour")
+    service = start_service(
+        RATE_LIMIT_LOGIN_ADDRESS="2/hour", CACHE_KEY_PREFIX=f"test-{uuid4().hex}:"
+    )
     known = new_email()
     register(service, known)
     register(service, known)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -100,7 +101,9 @@ def test_repeated_credentials_are_refused(member: Client) -> None:
 
 def test_nor_do_they_spare_anybody_the_rate_limit(start_service: Callable[..., Service]) -> None:
     twice = (("authorization", "Bearer x"), ("authorization", "Bearer y"))
-    service = start_service(RATE_LIMIT_ADDRESS="2/minute", CACHE_KEY_PREFIX="test-repeated:")
+    service = start_service(
+        RATE_LIMIT_ADDRESS="2/minute", CACHE_KEY_PREFIX=f"test-repeated-{uuid4().hex}:"
+    )
     with calling(service) as client:
         codes = [
             refusal(client.orders.ListOrders, orders_pb2.ListOrdersRequest(), metadata=twice).code

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -145,7 +146,9 @@ def test_rate_limits_are_told_and_kept(start_service: Callable[..., Service]) ->
 
 
 def test_the_limit_of_an_address_cannot_be_dodged(start_service: Callable[..., Service]) -> None:
-    service = start_service(RATE_LIMIT_ADDRESS="2/minute", CACHE_KEY_PREFIX="test-dodged:")
+    service = start_service(
+        RATE_LIMIT_ADDRESS="2/minute", CACHE_KEY_PREFIX=f"test-dodged-{uuid4().hex}:"
+    )
     codes = []
     for number in range(4):
         with calling(service, {"x-forwarded-for": f"203.0.113.{number}"}) as client:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -70,7 +71,9 @@ def first_refusal(client: httpx2.Client) -> httpx2.Response:
 
 
 def test_a_forged_address_does_not_escape_the_limit(start_service: Callable[..., Service]) -> None:
-    service = start_service(RATE_LIMIT_ADDRESS="3/hour", CACHE_KEY_PREFIX="test-forged:")
+    service = start_service(
+        RATE_LIMIT_ADDRESS="3/hour", CACHE_KEY_PREFIX=f"test-forged-{uuid4().hex}:"
+    )
     forged = [
         {"X-Forwarded-For": "203.0.113.1"},
         {"X-Forwarded-For": "203.0.113.2, 203.0.113.3"},
@@ -93,7 +96,9 @@ def test_callers_behind_a_trusted_proxy_are_told_apart(
     start_service: Callable[..., Service],
 ) -> None:
     service = start_service(
-        RATE_LIMIT_ADDRESS="1/hour", TRUSTED_PROXIES="127.0.0.1", CACHE_KEY_PREFIX="test-proxy:"
+        RATE_LIMIT_ADDRESS="1/hour",
+        TRUSTED_PROXIES="127.0.0.1",
+        CACHE_KEY_PREFIX=f"test-proxy-{uuid4().hex}:",
     )
     chains = [
         "198.51.100.1, 203.0.113.1",

@@ -256,7 +256,9 @@ def test_what_happens_is_counted(service: Service, anonymous: httpx2.Client) -> 
 
 
 def test_login_has_a_strict_limit_of_its_own(start_service: Callable[..., Service]) -> None:
-    strict = start_service(RATE_LIMIT_LOGIN_ACCOUNT="2/hour", CACHE_KEY_PREFIX="test-login:")
+    strict = start_service(
+        RATE_LIMIT_LOGIN_ACCOUNT="2/hour", CACHE_KEY_PREFIX=f"test-login-{uuid4().hex}:"
+    )
     email = new_email()
     register(strict, email)
     attempts = [(email, "wrong"), (email.upper(), "wrong"), (email, PASSWORD)]
@@ -270,7 +272,9 @@ def test_login_has_a_strict_limit_of_its_own(start_service: Callable[..., Servic
 def test_registration_is_limited_by_address_as_logins_are(
     start_service: Callable[..., Service],
 ) -> None:
-    strict = start_service(RATE_LIMIT_LOGIN_ADDRESS="3/hour", CACHE_KEY_PREFIX="test-register:")
+    strict = start_service(
+        RATE_LIMIT_LOGIN_ADDRESS="3/hour", CACHE_KEY_PREFIX=f"test-{uuid4().hex}:"
+    )
     known = new_email()
     with strict.client(headers=VERSION_HEADERS) as client:
 

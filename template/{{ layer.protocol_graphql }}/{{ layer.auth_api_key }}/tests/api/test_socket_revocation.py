@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from uuid import uuid4
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_so_do_all_sockets_of_the_key_alike(
     service = start_service(
         GRAPHQL_RECHECK_SECONDS="1",
         RATE_LIMIT_LOGIN_ADDRESS="1/hour",
-        CACHE_KEY_PREFIX="test-sockets:",
+        CACHE_KEY_PREFIX=f"test-sockets-{uuid4().hex}:",
     )
     headers = {"X-API-Key": new_key(service, new_client())}
     with ExitStack() as connections:
