@@ -4,11 +4,9 @@ import re
 from uuid import uuid4
 
 import httpx2
-from typer.testing import CliRunner
 
-from app.cli import cli
 from tests.support.paths import VERSION_HEADERS, path
-from tests.support.service import Service
+from tests.support.service import Service, run_command
 
 # What production asks for beside the keys, and what no provider of development sets well enough.
 PRODUCTION_SETTINGS = {
@@ -78,10 +76,10 @@ def account(service: Service, role: str = "member") -> str:
     if key not in _accounts:
         email = _accounts[key] = new_email()
         if role == "admin":
-            _command(service, "create-admin", email, text=PASSWORD)
+            run_command("create-admin", email, env=service.environment, text=PASSWORD)
         else:
             register(service, email)
-            _command(service, "users", "set-role", email, role)
+            run_command("users", "set-role", email, role, env=service.environment)
     return _accounts[key]
 
 
@@ -89,9 +87,3 @@ def credentials(service: Service, account: str, scope: str | None = None) -> dic
     """The headers of a new session of the account; `scope` narrows what they allow."""
     with service.client(headers=VERSION_HEADERS) as client:
         return headers_of(attempt(client, account, scope=scope).raise_for_status())
-
-
-def _command(service: Service, *arguments: str, text: str = "") -> None:
-    """Run a command in this process, which takes a tenth of the time of a process of its own."""
-    done = CliRunner().invoke(cli, arguments, input=text, env=service.environment)
-    assert done.exit_code == 0, done.output

@@ -58,9 +58,9 @@ class SharedServers:
         """Tell another process where it will find the variables."""
         node.workerinput["variables"] = str(self._file)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self) -> None:
-        """Start the servers while the other processes collect the tests."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Start the servers while the other processes, which run by now, collect the tests."""
         try:
             values = self._ending.enter_context(started(self._file.parent))
         except DevelopmentError as error:
