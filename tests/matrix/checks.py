@@ -167,10 +167,15 @@ def _name(case: ElementTree.Element) -> str:
 
 
 def _code(name: str) -> bool:
-    """What `make check` and `make test` depend on: all but what only describes or deploys."""
-    apart = ("deploy/*", ".github/*", "docs/adr/*", "docs/runbook*", "docs/deployment.md")
+    """What `make check` and `make test` depend on: all but what only describes or deploys.
+
+    The accounts of a deployment are tested with the code that serves by them.
+    """
+    described = ("docs/adr/*", "docs/configuration.md", "docs/deployment.md", "docs/runbook*")
+    apart = ("deploy/*", ".github/*", *described)
     images = ("Dockerfile", ".dockerignore", "compose.yaml")
-    return not under(*apart, *images, ".copier-answers.yml")(name)
+    tested = under("deploy/accounts.*")(name)
+    return tested or not under(*apart, *images, ".copier-answers.yml")(name)
 
 
 CHECKS = [
