@@ -1,4 +1,4 @@
-"""Three tenths off the time of a copy: Copier compiles and renders each part of each file's name anew.
+"""Three tenths off the time of a copy: Copier compiles and renders each part of each name anew.
 
 Of 6,120 strings that a copy with the defaults renders, 530 differ, and most are plain names.
 """
@@ -6,7 +6,7 @@ Of 6,120 strings that a copy with the defaults renders, 530 differ, and most are
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment
@@ -22,7 +22,7 @@ class Compiled(Extension):
         super().__init__(environment)
         compiled = environment.from_string
 
-        @lru_cache(maxsize=None)
+        @cache
         def from_string(source: str) -> Any:
             return _Plain(source) if _PLAIN.fullmatch(source) else compiled(source)
 
