@@ -1,8 +1,7 @@
 """Sessions on the configured database, in several instances of the service."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -17,52 +16,12 @@ from app.auth.sessions import Session, SessionKey
 from app.auth.settings import AuthSettings
 from app.auth.store import Sessions
 from app.auth.users import Users
-from app.bootstrap import build_service
 from app.db import Database
-from app.db.settings import DatabaseSettings
 from app.errors import AppError, ErrorCode
-from app.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
 PASSWORD = "plum otter cabin 47"
-Start = Callable[..., Auth]
-
-
-@pytest.fixture
-def configured(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CACHE_KEY_PREFIX", f"test-{uuid4()}:")
-    return environment
-
-
-@pytest.fixture
-async def start(configured: dict[str, str]) -> AsyncIterator[Start]:
-    """Another instance of the service's authentication: same database, its own connections."""
-    async with AsyncExitStack() as stack:
-
-        def make(**changes: object) -> Auth:
-            loaded = Settings.load()
-            settings = replace(loaded, auth=loaded.auth.model_copy(update=changes))
-            service = build_service(settings)
-            for part in (service.database, service.cache, service.auth):
-                stack.push_async_callback(part.aclose)
-            return service.auth
-
-        yield make
-
-
-@pytest.fixture
-async def database(configured: dict[str, str]) -> AsyncIterator[Database]:
-    opened = Database(DatabaseSettings.load())
-    yield opened
-    await opened.aclose()
-
-
-@pytest.fixture
-def auth(start: Start) -> Auth:
-    return start()
 
 
 async def registered(auth: Auth) -> str:
@@ -117,9 +76,9 @@ async def test_the_session_names_its_caller(auth: Auth) -> None:
 
 
 async def test_a_session_that_has_ended_has_ended_in_every_instance(
-    auth: Auth, start: Start
+    auth: Auth, start_auth: Callable[..., Auth]
 ) -> None:
-    other = start()
+    other = start_auth()
     email = await registered(auth)
     for end in (auth.log_out, auth.log_out_everywhere):
         _, key = await auth.log_in(email, PASSWORD)
@@ -250,10 +209,10 @@ async def test_another_role_needs_another_login(auth: Auth) -> None:
 
 
 async def test_expired_sessions_are_forgotten_at_the_next_login(
-    auth: Auth, start: Start, database: Database
+    auth: Auth, start_auth: Callable[..., Auth], database: Database
 ) -> None:
     email = await registered(auth)
-    old, _ = await start(session_idle_seconds=-1).log_in(email, PASSWORD)
+    old, _ = await start_auth(session_idle_seconds=-1).log_in(email, PASSWORD)
     new, _ = await auth.log_in(email, PASSWORD)
     assert await stored(database, old) is None
     newer, _ = await auth.log_in(email, PASSWORD)

@@ -43,8 +43,9 @@ class Service:
     def logs(self, **wanted: object) -> list[dict[str, Any]]:
         """The log events that carry the wanted fields."""
         events = []
-        for line in self.output().splitlines():
-            if line.startswith("{"):
+        for line in self.output().splitlines(keepends=True):
+            # The last one may be on its way.
+            if line.startswith("{") and line.endswith("\n"):
                 event = json.loads(line)
                 if all(event.get(name) == value for name, value in wanted.items()):
                     events.append(event)

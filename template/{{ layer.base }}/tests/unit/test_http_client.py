@@ -250,7 +250,7 @@ async def test_a_call_that_is_given_up_after_the_read_timeout_opens_the_breaker(
         host, port = server.sockets[0].getsockname()
         url = f"http://{host}:{port}"
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(http.request("GET", url), 0.4)
+            await asyncio.wait_for(http.request("GET", url), 1)
         await left.wait()
         with pytest.raises(AppError) as refused:
             await http.request("GET", url)

@@ -224,10 +224,10 @@ def test_a_payload_that_is_no_request_is_an_error(socket: Socket, payload: objec
 
 
 def test_a_message_over_the_limit_closes_the_socket(socket: Socket) -> None:
-    # The service may close it before all is sent.
+    # The service may close it before all is sent, and what is left unread then cuts off its reason.
     with suppress(ConnectionClosed):
         socket.connection.send("x" * 2_000_000)
-    assert socket.closed_with()[0] == 1009
+    assert socket.closed_with()[0] in {1006, 1009}
 
 
 def test_an_id_in_use_closes_the_socket(socket: Socket, client: httpx2.Client) -> None:
