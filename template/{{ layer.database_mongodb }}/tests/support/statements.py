@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from pymongo import monitoring
@@ -23,36 +24,36 @@ class Sent(NamedTuple):
         return str(self.command[self.name])
 
 
-class _Recorder(monitoring.CommandListener):
-    def __init__(self) -> None:
-        self.noting: list[list[Sent]] = []
+# What runs in the background has a context of its own, and so is not noted.
+_noted = ContextVar[list[Sent] | None]("noted", default=None)
 
+
+class _Recorder(monitoring.CommandListener):
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name not in _ASIDE:
+        noted = _noted.get()
+        if noted is not None and event.command_name not in _ASIDE:
             command = {
                 name: value
                 for name, value in event.command.items()
                 if name not in _OF_THE_SESSION and not name.startswith("$")
             }
-            for sent in self.noting:
-                sent.append(Sent(event.command_name, command))
+            noted.append(Sent(event.command_name, command))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
 
-_recorder = _Recorder()
 # Of clients that are made later, so of all that tests make.
-monitoring.register(_recorder)
+monitoring.register(_Recorder())
 
 
 @contextmanager
 def sent_statements() -> Iterator[list[Sent]]:
-    """The commands that units of work send meanwhile."""
+    """The commands that units of work of the caller send meanwhile."""
     sent = list[Sent]()
-    _recorder.noting.append(sent)
+    token = _noted.set(sent)
     try:
         yield sent
     finally:
-        _recorder.noting.remove(sent)
+        _noted.reset(token)
