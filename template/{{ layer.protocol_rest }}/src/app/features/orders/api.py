@@ -17,16 +17,15 @@ from app.features.orders.schema import (
 )
 from app.features.orders.service import OrderFilter, Outcome
 from app.transport.access import AccessRoute
-from app.transport.conditions import (
+from app.transport.conditions import IfNoneMatch, is_current
+from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
+from app.transport.if_match import (
     ETAG_HEADER,
     IF_MATCH_PARAMETER,
     IfMatch,
-    IfNoneMatch,
     RequiredIfMatch,
     entity_tag,
-    is_current,
 )
-from app.transport.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKeyDep
 from app.transport.pagination import LINK_HEADER, PaginationOut, link_next
 from app.transport.request import ApiRequest
 from app.transport.responses import error_responses, success
