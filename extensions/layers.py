@@ -68,6 +68,7 @@ LAYERS: dict[str, Condition] = {
     "database_mysql": _is("database", "mysql"),
     "database_sqlite": _is("database", "sqlite"),
     "database_mongodb": _mongodb,
+    "auth_attempts": lambda answers: answers["auth"] in {"jwt", "session", "api_key"},
     "auth_accounts": _accounts,
     "auth_accounts_sql": _both(_accounts, _sql),
     "auth_accounts_mongodb": _both(_accounts, _mongodb),

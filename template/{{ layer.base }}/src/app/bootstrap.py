@@ -53,7 +53,6 @@ def build_service(settings: Settings) -> Service:
     """Put the parts together."""
     database = Database(settings.database)
     cache = Cache(settings.cache)
-    rate_limiter = RateLimiter(cache, settings.rate_limit)
     http_client = HttpClient(settings.http_client)
     health = Health({"database": database.ping})
     # Rate limits are off while it is away. Authentication that needs it says so.
@@ -61,7 +60,6 @@ def build_service(settings: Settings) -> Service:
     resources = Resources(
         database=database,
         cache=cache,
-        rate_limiter=rate_limiter,
         http_client=http_client,
         health=health,
     )
@@ -78,7 +76,7 @@ def build_service(settings: Settings) -> Service:
         settings=settings,
         database=database,
         cache=cache,
-        rate_limiter=rate_limiter,
+        rate_limiter=RateLimiter(cache, settings.rate_limit),
         http_client=http_client,
         queue=queue,
         auth=Auth(settings, resources),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
+from app.auth.authenticator import CREDENTIAL_HEADERS
 from tests.support.raw import exchange
 from tests.support.service import Service
 
@@ -94,8 +95,9 @@ def test_head_answers_as_get_does_but_without_a_body(client: httpx2.Client) -> N
     assert client.head("/nowhere").status_code == 404
 
 
-def test_what_does_not_accept_json_is_refused(client: httpx2.Client) -> None:
-    response = client.get("/nowhere", headers={"Accept": "text/html"})
+@pytest.mark.parametrize("path", ["/nowhere", "/docsets"])
+def test_what_does_not_accept_json_is_refused(client: httpx2.Client, path: str) -> None:
+    response = client.get(path, headers={"Accept": "text/html"})
     assert response.status_code == 406
     assert response.json()["error"]["code"] == "NOT_ACCEPTABLE"
 
@@ -121,8 +123,9 @@ def test_an_operation_has_no_second_address_that_gateways_let_through(
     assert response.json()["error"]["code"] == "NOT_FOUND"
 
 
-def test_a_repeated_header_that_must_be_single_is_refused(client: httpx2.Client) -> None:
-    twice = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
+@pytest.mark.parametrize("name", [*CREDENTIAL_HEADERS, "content-type", "idempotency-key"])
+def test_a_repeated_header_that_must_be_single_is_refused(client: httpx2.Client, name: str) -> None:
+    twice = [(name, "Bearer a"), (name, "Bearer b")]
     assert client.get("/nowhere", headers=twice).status_code == 400
 
 

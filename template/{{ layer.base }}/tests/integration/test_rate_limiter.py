@@ -8,7 +8,7 @@ import pytest
 from app.auth.principal import Principal
 from app.cache import Cache
 from app.cache.settings import CacheSettings
-from app.errors import AppError, ErrorCode
+from app.errors import ErrorCode
 from app.platform.gcra import Limit
 from app.platform.rate_limit import RateLimiter, RateLimitSettings
 
@@ -106,24 +106,3 @@ async def test_limits_that_are_off_say_nothing(start: Start) -> None:
         state = await limiter.check(alice, "192.0.2.1")
         assert state.allowed
         assert state.headers() == {}
-
-
-async def test_login_is_limited_by_account_and_by_address_even_with_limits_off(
-    start: Start,
-) -> None:
-    limiter = start(
-        rate_limit_enabled=False,
-        rate_limit_login_account=Limit.parse("2/hour"),
-        rate_limit_login_address=Limit.parse("3/hour"),
-    )
-    await limiter.check_login("alice@example.com", "192.0.2.1")
-    await limiter.check_login("ALICE@example.com ", "192.0.2.2")
-    with pytest.raises(AppError) as by_account:
-        await limiter.check_login("alice@example.com", "192.0.2.3")
-    assert by_account.value.code is ErrorCode.RATE_LIMITED
-    assert by_account.value.retry_after == pytest.approx(1800, abs=5)
-    await limiter.check_login("bob@example.com", "192.0.2.1")
-    await limiter.check_login("carol@example.com", "192.0.2.1")
-    with pytest.raises(AppError) as by_address:
-        await limiter.check_login("dave@example.com", "192.0.2.1")
-    assert by_address.value.headers["RateLimit-Policy"].startswith('"login-address";q=3')

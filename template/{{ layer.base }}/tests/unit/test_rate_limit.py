@@ -9,10 +9,10 @@ from app.platform.rate_limit import RateLimitSettings, address_key
 
 def test_limits_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RATE_LIMIT_GLOBAL", "5/second burst 20")
-    monkeypatch.setenv("RATE_LIMIT_LOGIN_ACCOUNT", "3/hour")
+    monkeypatch.setenv("RATE_LIMIT_ADDRESS", "3/hour")
     settings = RateLimitSettings.load()
     assert settings.rate_limit_global == Limit(5, 1, 20)
-    assert settings.rate_limit_login_account == Limit(3, 3600, 3)
+    assert settings.rate_limit_address == Limit(3, 3600, 3)
 
 
 def test_a_limit_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,16 +176,3 @@ async def test_requests_pass_while_the_store_is_away_counted_and_logged_once(
     assert all(state.allowed and not state.headers() for state in states)
     assert decisions("principal", "failed_open") == before + 50
     assert len([line for line in logs if line["event"] == "rate_limit_failed_open"]) == 1
-
-
-async def test_login_is_limited_in_process_while_the_store_is_away(
-    cache: Cache, valkey: Valkey
-) -> None:
-    limiter = RateLimiter(cache, RateLimitSettings(rate_limit_login_account=Limit.parse("3/hour")))
-    valkey.stop()
-    for _ in range(3):
-        await limiter.check_login("alice@example.com", "192.0.2.1")
-    with pytest.raises(AppError) as caught:
-        await limiter.check_login(" Alice@Example.com", "192.0.2.2")
-    assert caught.value.code is ErrorCode.RATE_LIMITED
-    assert decisions("login-account", "fell_back") >= 3

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 from uuid import UUID
 
+from app.auth.attempts import Attempts
 from app.auth.authentication import invalid_credentials
 from app.auth.model import User
 from app.auth.passwords import Passwords, check_new_password
@@ -18,7 +19,6 @@ from app.platform.context import context
 from app.platform.idempotency import IdempotencyKey
 from app.platform.ids import new_uuid
 from app.platform.metrics import auth_events
-from app.platform.rate_limit import RateLimiter
 
 EndSessions = Callable[[UnitOfWork, UUID, UUID | None], Awaitable[None]]
 """Ends what the logins of an account began, but for the session that is named last."""
@@ -34,13 +34,13 @@ class Accounts:
         self,
         database: Database,
         passwords: Passwords,
-        rate_limiter: RateLimiter,
+        attempts: Attempts,
         end_sessions: EndSessions,
         replay_seconds: int,
     ) -> None:
         self._database = database
         self._passwords = passwords
-        self._rate_limiter = rate_limiter
+        self._attempts = attempts
         self._end_sessions = end_sessions
         self._replay_seconds = replay_seconds
 
@@ -52,7 +52,7 @@ class Accounts:
         account counted apart from them.
         """
         check_new_password(password, email)
-        await self._rate_limiter.check_login(f"register {email}", context().client_address)
+        await self._attempts.charge(f"register {email}", context().client_address)
         user = await self._new_user(email, password, Role.MEMBER)
         try:
             outcome = await self._add(user, key)
@@ -78,7 +78,7 @@ class Accounts:
         Raises `AppError(VALIDATION_ERROR)` unless `current` is right and `new` may be used.
         """
         user = await self.get(principal)
-        await self._rate_limiter.check_login(user.email, context().client_address)
+        await self._attempts.charge(user.email, context().client_address)
         check_new_password(new, user.email, "new_password")
         if not (await self._passwords.verify(user.password_hash, current)).matches:
             async with self._database.unit_of_work() as work:

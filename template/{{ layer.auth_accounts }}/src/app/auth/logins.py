@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NoReturn
 
+from app.auth.attempts import Attempts
 from app.auth.authentication import invalid_credentials
 from app.auth.model import User, normalised_email
 from app.auth.passwords import Passwords
@@ -12,7 +13,6 @@ from app.errors import AppError, ErrorCode
 from app.platform.audit import audit
 from app.platform.context import context
 from app.platform.metrics import auth_events
-from app.platform.rate_limit import RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Login:
 class Logins:
     """Checks logins, in two steps: the slow one needs no transaction."""
 
-    def __init__(self, database: Database, passwords: Passwords, rate_limiter: RateLimiter) -> None:
+    def __init__(self, database: Database, passwords: Passwords, attempts: Attempts) -> None:
         self._database = database
         self._passwords = passwords
-        self._rate_limiter = rate_limiter
+        self._attempts = attempts
 
     async def verify(self, email: str, password: str) -> Login:
         """The account of an address and its password.
@@ -37,7 +37,7 @@ class Logins:
         An unknown account, a wrong password and a disabled account are one and the same
         `AppError(UNAUTHENTICATED)`, after the same time.
         """
-        await self._rate_limiter.check_login(email, context().client_address)
+        await self._attempts.charge(email, context().client_address)
         user = await self._find(email)
         stored = None if user is None else user.password_hash
         verified = await self._passwords.verify(stored, password)

@@ -4,6 +4,7 @@ import hmac
 from urllib.parse import unquote
 
 from app.auth.api_key import FORM, ApiKey, KeyText
+from app.auth.attempts import Attempts
 from app.auth.authentication import AuthRequest, bearer_token, invalid_credentials
 from app.auth.last_used import LastUsed
 from app.auth.principal import Principal
@@ -13,7 +14,9 @@ from app.errors import AppError
 from app.platform import clock
 from app.platform.context import context
 from app.platform.metrics import auth_events
-from app.platform.rate_limit import RateLimiter
+
+CREDENTIAL_HEADERS = ("authorization", "x-api-key")
+"""Where credentials are read from, in lower case."""
 
 # Compared with where no key has the id, so that this takes as long.
 _NO_HASH = bytes(32)
@@ -26,9 +29,9 @@ class KeyAuthenticator:
     next request in every instance.
     """
 
-    def __init__(self, database: Database, rate_limiter: RateLimiter, last_used: LastUsed) -> None:
+    def __init__(self, database: Database, attempts: Attempts, last_used: LastUsed) -> None:
         self._database = database
-        self._rate_limiter = rate_limiter
+        self._attempts = attempts
         self._last_used = last_used
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
@@ -48,7 +51,7 @@ class KeyAuthenticator:
             # What was accepted before is no guess.
             if not request.is_recheck:
                 account = text[:64] if presented is None else presented.id.hex
-                await self._rate_limiter.check_login(f"key {account}", context().client_address)
+                await self._attempts.charge(f"key {account}", context().client_address)
             raise invalid_credentials("The API key is not valid")
         if key.expires_at <= now:
             # Told to those only who hold the secret. Unlike a token, it cannot be refreshed.

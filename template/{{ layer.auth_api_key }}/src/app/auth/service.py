@@ -1,5 +1,6 @@
 """Authentication by API keys."""
 
+from app.auth.attempts import Attempts
 from app.auth.authentication import Authenticator
 from app.auth.authenticator import KeyAuthenticator
 from app.auth.keys import Keys
@@ -15,7 +16,7 @@ class Auth:
     def __init__(self, settings: Settings, resources: Resources) -> None:
         self._last_used = LastUsed(resources.database)
         self.authenticator: Authenticator = KeyAuthenticator(
-            resources.database, resources.rate_limiter, self._last_used
+            resources.database, Attempts(resources.cache, settings.auth), self._last_used
         )
         self.keys = Keys(
             resources.database,

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from app.auth.api_key import PREFIX_PATTERN
-from app.platform.configuration import SettingsGroup
+from app.auth.attempts import AttemptSettings
 from app.project import NAME
 
 DEFAULT_PREFIX = re.sub("[^a-z0-9]", "", NAME)[:16]
@@ -14,8 +14,8 @@ DAY = 24 * 3600
 Seconds = Annotated[int, Field(gt=0, le=100 * 365 * DAY)]
 
 
-class AuthSettings(SettingsGroup):
-    """`API_KEY_*`.
+class AuthSettings(AttemptSettings):
+    """`API_KEY_*` and `RATE_LIMIT_LOGIN_*`.
 
     `api_key_prefix` begins every new key, and tells scanners whose it is: best another one in
     production than elsewhere. A rotated key lives on for `api_key_rotation_overlap_seconds`.

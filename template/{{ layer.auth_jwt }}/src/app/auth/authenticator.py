@@ -10,6 +10,9 @@ from app.auth.tokens import AccessToken, AccessTokens, token_expired
 from app.errors import AppError
 from app.platform.metrics import auth_events
 
+CREDENTIAL_HEADERS = ("authorization",)
+"""Where credentials are read from, in lower case."""
+
 _REMEMBERED = 10_000
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.auth.accounts import Accounts
+from app.auth.attempts import Attempts
 from app.auth.authentication import Authenticator, invalid_credentials
 from app.auth.authenticator import TokenAuthenticator
 from app.auth.logins import Logins
@@ -35,10 +36,10 @@ class Auth:
     def __init__(self, settings: Settings, resources: Resources) -> None:
         self._settings = settings.auth
         self._database = resources.database
-        self._rate_limiter = resources.rate_limiter
+        self._attempts = attempts = Attempts(resources.cache, settings.auth)
         self._tokens = AccessTokens(settings.auth)
         self._passwords = Passwords(settings.auth)
-        self._logins = Logins(resources.database, self._passwords, resources.rate_limiter)
+        self._logins = Logins(resources.database, self._passwords, attempts)
         self._revocations = Revocations(resources.database, resources.cache, self._tokens.lifetime)
         # Without the deny list no token is accepted.
         resources.health.require("cache")
@@ -46,7 +47,7 @@ class Auth:
         self.accounts = Accounts(
             resources.database,
             self._passwords,
-            resources.rate_limiter,
+            attempts,
             self._end_sessions,
             settings.idempotency.idempotency_ttl_seconds,
         )
@@ -103,7 +104,7 @@ class Auth:
         """
         presented = RefreshToken.parse(refresh_token)
         account = refresh_token[:64] if presented is None else presented.handle_hash.hex()
-        await self._rate_limiter.check_login(f"refresh {account}", context().client_address)
+        await self._attempts.charge(f"refresh {account}", context().client_address)
         if presented is None:
             raise _refused_refresh("unknown")
         token = presented.successor()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from app.auth.attempts import AttemptSettings
 from app.auth.keys import parse_keys
 from app.auth.password_settings import PasswordSettings
 
@@ -19,8 +20,8 @@ def _usable(keys: SecretStr) -> SecretStr:
     return keys
 
 
-class AuthSettings(PasswordSettings):
-    """`JWT_*` and `PASSWORD_*`.
+class AuthSettings(PasswordSettings, AttemptSettings):
+    """`JWT_*`, `PASSWORD_*` and `RATE_LIMIT_LOGIN_*`.
 
     `jwt_signing_keys` holds one or more EC P-256 keys, as PEM or as a JWKS: the first signs, all
     verify. `jwt_refresh_token_seconds` is how long a session may rest between two refreshes,

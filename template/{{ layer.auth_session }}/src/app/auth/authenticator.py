@@ -15,6 +15,9 @@ from app.errors import AppError
 from app.platform import clock
 from app.platform.metrics import auth_events
 
+CREDENTIAL_HEADERS = ("authorization", "cookie", "x-csrf-token")
+"""Where credentials are read from, or refused, in lower case."""
+
 log = structlog.get_logger(__name__)
 
 

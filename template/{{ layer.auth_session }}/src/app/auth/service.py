@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from app.auth.accounts import Accounts
+from app.auth.attempts import Attempts
 from app.auth.authentication import Authenticator, invalid_credentials
 from app.auth.authenticator import SessionAuthenticator
 from app.auth.cookie import SessionCookie
@@ -29,7 +30,8 @@ class Auth:
         self._database = resources.database
         self._lifetime = Lifetime(own.session_idle_seconds, own.session_absolute_seconds)
         self._passwords = Passwords(own)
-        self._logins = Logins(resources.database, self._passwords, resources.rate_limiter)
+        attempts = Attempts(resources.cache, own)
+        self._logins = Logins(resources.database, self._passwords, attempts)
         self.cookie = SessionCookie(own)
         # Other origins can only send cookies where CORS lets them.
         self.csrf = CsrfGuard(http.cors_origins if http.cors_allow_credentials else ())
@@ -39,7 +41,7 @@ class Auth:
         self.accounts = Accounts(
             resources.database,
             self._passwords,
-            resources.rate_limiter,
+            attempts,
             self._end_sessions,
             settings.idempotency.idempotency_ttl_seconds,
         )

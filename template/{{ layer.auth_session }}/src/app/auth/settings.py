@@ -5,13 +5,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from app.auth.attempts import AttemptSettings
 from app.auth.password_settings import PasswordSettings
 
 Seconds = Annotated[int, Field(gt=0, le=365 * 24 * 3600)]
 
 
-class AuthSettings(PasswordSettings):
-    """`SESSION_*` and `PASSWORD_*`.
+class AuthSettings(PasswordSettings, AttemptSettings):
+    """`SESSION_*`, `PASSWORD_*` and `RATE_LIMIT_LOGIN_*`.
 
     A session ends once it was not used for `session_idle_seconds`, and after
     `session_absolute_seconds` in any case. `session_cookie_secure` is for development alone: off,

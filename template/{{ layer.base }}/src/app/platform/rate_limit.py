@@ -1,4 +1,4 @@
-"""How often a caller may call: limits by principal or address, for the service, and of login."""
+"""How often a caller may call: limits by principal or address, and for the service."""
 
 import time
 from collections.abc import Sequence
@@ -17,11 +17,10 @@ from app.auth.principal import Principal
 from app.cache import Cache
 from app.errors import AppError, ErrorCode
 from app.platform.configuration import SettingsGroup
-from app.platform.gcra import Consumption, GcraStore, Limit, Rule
+from app.platform.gcra import Consumption, Limit, Rule
 from app.platform.metrics import rate_limit_decisions
 
 _LOG_INTERVAL_SECONDS = 10
-_LOGIN_FALLBACK_KEYS = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -36,20 +35,17 @@ LimitSetting = Annotated[Limit, NoDecode, BeforeValidator(_parse)]
 class RateLimitSettings(SettingsGroup):
     """`RATE_LIMIT_*`: limits such as `600/minute` or `600/minute burst 50`.
 
-    `RATE_LIMIT_ENABLED=false` leaves requests unlimited, where a gateway limits them already;
-    the limits of login, for attempts at a credential, hold always.
+    `RATE_LIMIT_ENABLED=false` leaves requests unlimited, where a gateway limits them already.
     """
 
     rate_limit_enabled: bool = True
     rate_limit_principal: LimitSetting = Limit.parse("1200/minute")
     rate_limit_address: LimitSetting = Limit.parse("600/minute")
     rate_limit_global: LimitSetting = Limit.parse("60000/minute")
-    rate_limit_login_account: LimitSetting = Limit.parse("10/minute")
-    rate_limit_login_address: LimitSetting = Limit.parse("60/minute")
 
 
 @dataclass(frozen=True)
-class _Policy:
+class Policy:
     """A limit under the name that clients and metrics know it by."""
 
     name: str
@@ -71,7 +67,7 @@ class RateLimitState(NamedTuple):
     """
 
     allowed: bool = True
-    policy: _Policy | None = None
+    policy: Policy | None = None
     remaining: int = 0
     reset_after: float = 0
     retry_after: float = 0
@@ -104,7 +100,8 @@ class RateLimitState(NamedTuple):
 _UNDECIDED = RateLimitState()
 
 
-def _hashed(name: str) -> str:
+def hashed(name: str) -> str:
+    """What stands for a name in the store, however long it is."""
     return blake2b(name.encode(), digest_size=16).hexdigest()
 
 
@@ -122,19 +119,30 @@ def address_key(address: str) -> str:
     return str(parsed)
 
 
+class Outage:
+    """Tells of a store that is away, and seldom again while it is."""
+
+    def __init__(self) -> None:
+        self._next_warning = 0.0
+
+    def warn(self, event: str) -> None:
+        """Log the event, unless one was logged a moment ago."""
+        now = time.monotonic()
+        if now >= self._next_warning:
+            self._next_warning = now + _LOG_INTERVAL_SECONDS
+            _log.warning(event, reported_every_seconds=_LOG_INTERVAL_SECONDS)
+
+
 class RateLimiter:
     """Decides by the shared store, and lets requests pass while that is away."""
 
     def __init__(self, cache: Cache, settings: RateLimitSettings) -> None:
         self._cache = cache
         self._enabled = settings.rate_limit_enabled
-        self._principal = _Policy("principal", settings.rate_limit_principal)
-        self._address = _Policy("address", settings.rate_limit_address)
-        self._global = _Policy("global", settings.rate_limit_global)
-        self._login_account = _Policy("login-account", settings.rate_limit_login_account)
-        self._login_address = _Policy("login-address", settings.rate_limit_login_address)
-        self._own_buckets = GcraStore(_LOGIN_FALLBACK_KEYS)
-        self._next_warning = 0.0
+        self._principal = Policy("principal", settings.rate_limit_principal)
+        self._address = Policy("address", settings.rate_limit_address)
+        self._global = Policy("global", settings.rate_limit_global)
+        self._outage = Outage()
 
     async def check(
         self, principal: Principal | None, address: str, cost: int = 1
@@ -145,47 +153,24 @@ class RateLimiter:
         if principal is None:
             policy, key = self._address, address_key(address)
         else:
-            policy, key = self._principal, _hashed(principal.subject)
+            policy, key = self._principal, hashed(principal.subject)
         rules = (policy.rule(key, cost), self._global.rule("all", cost))
         try:
             answers = await self._cache.consume(rules)
         except AppError:
-            self._warn("rate_limit_failed_open")
+            self._outage.warn("rate_limit_failed_open")
             rate_limit_decisions.labels(policy.name, "failed_open").inc()
             return _UNDECIDED
-        return _decide((policy, self._global), answers)
-
-    async def check_login(self, account: str, address: str) -> None:
-        """Charge an attempt to log in, or what costs as much; raises `AppError(RATE_LIMITED)`.
-
-        While the store is away, each process counts for itself.
-        """
-        rules = (
-            self._login_account.rule(_hashed(account.strip().casefold())),
-            self._login_address.rule(address_key(address)),
-        )
-        outcome = "allowed"
-        try:
-            answers = await self._cache.consume(rules)
-        except AppError:
-            self._warn("rate_limit_login_fell_back")
-            outcome = "fell_back"
-            answers = self._own_buckets.consume(rules)
-        state = _decide((self._login_account, self._login_address), answers, outcome)
-        if not state.allowed:
-            raise state.error()
-
-    def _warn(self, event: str) -> None:
-        now = time.monotonic()
-        if now >= self._next_warning:
-            self._next_warning = now + _LOG_INTERVAL_SECONDS
-            _log.warning(event, reported_every_seconds=_LOG_INTERVAL_SECONDS)
+        return decide((policy, self._global), answers)
 
 
-def _decide(
-    policies: Sequence[_Policy], answers: Sequence[Consumption], outcome: str = "allowed"
+def decide(
+    policies: Sequence[Policy], answers: Sequence[Consumption], outcome: str = "allowed"
 ) -> RateLimitState:
-    """The first policy speaks for all, unless another one refuses for longer."""
+    """The first policy speaks for all, unless another one refuses for longer.
+
+    `outcome` is what metrics call the decision where it is no refusal.
+    """
     policy, answer = policies[0], answers[0]
     for other, consumption in zip(policies[1:], answers[1:], strict=True):
         if consumption.retry_after > answer.retry_after:

@@ -6,7 +6,6 @@ from app.cache import Cache
 from app.db import Database
 from app.platform.health import Health
 from app.platform.http_client import HttpClient
-from app.platform.rate_limit import RateLimiter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +14,5 @@ class Resources:
 
     database: Database
     cache: Cache
-    rate_limiter: RateLimiter
     http_client: HttpClient
     health: Health

@@ -5,12 +5,14 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.auth.authenticator import CREDENTIAL_HEADERS
 from app.errors import AppError, ErrorCode
 from app.http.errors import error_response
 from app.http.paths import OPERATIONS
 
-_SINGLE_HEADERS = frozenset({b"authorization", b"content-type", b"idempotency-key", b"x-api-key"})
-_DOCUMENTATION = "/docs"
+_SINGLE = ("content-type", "idempotency-key", *CREDENTIAL_HEADERS)
+_SINGLE_HEADERS = frozenset(name.encode() for name in _SINGLE)
+_NOT_JSON = OPERATIONS | {"/docs"}
 
 REFUSAL = "refusal"
 """Where in `scope["state"]` a layer further out leaves the error that answers the request."""
@@ -60,7 +62,7 @@ def _fault(scope: Scope) -> AppError | None:
                 )
     if b"accept" in names:
         accept = b",".join(value for name, value in headers if name == b"accept")
-        if not accepts_json(accept) and not _is_not_json(scope["path"]):
+        if not accepts_json(accept) and scope["path"] not in _NOT_JSON:
             return AppError(ErrorCode.NOT_ACCEPTABLE)
     return None
 
@@ -75,10 +77,6 @@ def _is_plain(part: bytes, allowed: str = "") -> bool:
     if text.isprintable():
         return True
     return not any((c < " " or "\x7f" <= c <= "\x9f") and c not in allowed for c in text)
-
-
-def _is_not_json(path: str) -> bool:
-    return path in OPERATIONS or path.startswith(_DOCUMENTATION)
 
 
 @lru_cache(maxsize=256)

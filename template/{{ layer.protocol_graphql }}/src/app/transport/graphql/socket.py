@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.auth.authentication import AuthRequest
+from app.auth.authenticator import CREDENTIAL_HEADERS
 from app.auth.principal import Principal
 from app.bootstrap import Service
 from app.errors import AppError, ErrorCode
@@ -26,8 +27,6 @@ from app.transport.graphql.socket_operations import SocketOperations
 log = structlog.get_logger()
 
 PROTOCOL = "graphql-transport-ws"
-# Pages cannot add headers to a handshake: what would be one may stand in the first message.
-_CREDENTIALS = ("authorization", "cookie", "x-api-key", "x-csrf-token")
 _LONGEST_ID = 128
 _MOST_FAILED_CHECKS = 3
 # Of messages that no rate limit is charged for; a client sends a ping every few seconds.
@@ -115,7 +114,8 @@ class GraphQLSocket:
         if not isinstance(payload, dict):
             raise CloseError(4400, "The payload must be an object")
         sent = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
-        own = {name: sent[name] for name in _CREDENTIALS if name in sent}
+        # Pages cannot add headers to a handshake: what would be one may stand in this message.
+        own = {name: sent[name] for name in CREDENTIAL_HEADERS if name in sent}
         self._headers = {**dict(self._websocket.headers), **own}
         try:
             self._caller = await self._authenticate()

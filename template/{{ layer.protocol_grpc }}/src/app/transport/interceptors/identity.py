@@ -4,13 +4,14 @@ from typing import Any
 
 from app.auth.access import AUTHENTICATED, PUBLIC
 from app.auth.authentication import Authenticator, AuthRequest
+from app.auth.authenticator import CREDENTIAL_HEADERS
 from app.auth.principal import Permission
 from app.errors import AppError, ErrorCode
 from app.platform.context import context
 from app.platform.rate_limit import RateLimiter
 from app.transport.calls import Behaviour, Call, Rpc, caller
 
-_SINGLE = ("authorization", "idempotency-key", "x-api-key")
+_SINGLE = (*CREDENTIAL_HEADERS, "idempotency-key")
 
 
 class IdentityInterceptor:
