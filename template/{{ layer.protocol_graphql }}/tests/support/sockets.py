@@ -1,6 +1,7 @@
 """Operations by WebSocket."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -72,3 +73,17 @@ def code(message: dict[str, Any]) -> str:
     assert message["type"] == "error", message
     found: str = message["payload"][0]["extensions"]["code"]
     return found
+
+
+def measured(client: httpx2.Client, name: str) -> float:
+    """What a metric without labels says."""
+    (line,) = (it for it in client.get("/metrics").text.splitlines() if it.startswith(f"{name} "))
+    return float(line.rpartition(" ")[2])
+
+
+def await_measure(client: httpx2.Client, name: str, value: float) -> None:
+    """Wait until a metric has come to a value."""
+    limit = time.monotonic() + 5
+    while measured(client, name) != value:
+        assert time.monotonic() < limit, f"{name} is {measured(client, name)}"
+        time.sleep(0.05)
