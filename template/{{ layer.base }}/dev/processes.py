@@ -5,6 +5,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,14 +42,35 @@ def guard() -> Guard:
 
 def free_port() -> int:
     """A loopback port outside of the range that outgoing connections use."""
+    with _bound_socket() as bound:
+        port: int = bound.getsockname()[1]
+        return port
+
+
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A free port that nobody else finds free meanwhile, while a server may listen on it.
+
+    Linux lets servers do so, which set SO_REUSEADDR, as long as nobody else listens.
+    """
+    with _bound_socket() as bound:
+        port: int = bound.getsockname()[1]
+        if sys.platform == "linux":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            bound.close()
+        yield port
+
+
+def _bound_socket() -> socket.socket:
     while True:
-        port = random.randrange(15000, 32000)  # noqa: S311
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        bound = socket.socket()
+        try:
+            bound.bind(("127.0.0.1", random.randrange(15000, 32000)))  # noqa: S311
+        except OSError:
+            bound.close()
+        else:
+            return bound
 
 
 def answers(port: int) -> bool:

@@ -5,7 +5,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx2
 
 from dev.api import PORTS
-from dev.processes import answers, free_port
+from dev.processes import answers, kept_port
 from tests.support.process import AppProcess
 
 START_SECONDS = 20
@@ -83,17 +83,18 @@ def running_service(
 
     The end of the context kills it: a test of how it ends, or of what it does then, stops it.
     """
-    ports = {name: free_port() for name in PORTS}
-    env = changed({**environment, **{name: str(ports[name]) for name in ports}}, changes)
-    log = folder / f"{command}-{uuid4().hex[:8]}.log"
-    process = AppProcess([command], env, log)
-    service = Service(f"http://127.0.0.1:{ports['PORT']}", process, env, log)
-    try:
-        _await_answer(service, ready)
-        yield service
-    finally:
-        if not process.ended:
-            service.kill()
+    with ExitStack() as kept:
+        ports = {name: kept.enter_context(kept_port()) for name in PORTS}
+        env = changed({**environment, **{name: str(ports[name]) for name in ports}}, changes)
+        log = folder / f"{command}-{uuid4().hex[:8]}.log"
+        process = AppProcess([command], env, log)
+        service = Service(f"http://127.0.0.1:{ports['PORT']}", process, env, log)
+        try:
+            _await_answer(service, ready)
+            yield service
+        finally:
+            if not process.ended:
+                service.kill()
 
 
 def _await_answer(service: Service, path: str) -> None:
