@@ -2,14 +2,12 @@
 
 import json
 
-import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.graphql import create
 from tests.support.raw import exchange
 from tests.support.service import Service
-from tests.support.sockets import CHANGES, PROTOCOL, Socket, code, socket_of
+from tests.support.sockets import PROTOCOL, Socket, code, socket_of
 
 
 def test_a_ping_is_answered(socket: Socket) -> None:
@@ -65,13 +63,6 @@ def test_a_socket_is_closed_for_messages_that_are_none(
 def test_a_payload_that_is_no_request_is_an_error(socket: Socket, payload: object) -> None:
     socket.send(id="one", type="subscribe", payload=payload)
     assert code(socket.receive()) == "MALFORMED_REQUEST"
-
-
-def test_an_id_in_use_closes_the_socket(socket: Socket, client: httpx2.Client) -> None:
-    order = create(client)["id"]
-    for _ in range(2):
-        socket.subscribe("one", CHANGES, id=order)
-    assert socket.closed_with()[0] == 4409
 
 
 def test_credentials_may_come_with_the_handshake(

@@ -56,6 +56,13 @@ def test_a_subscription_ends_with_its_socket(
     await_measure(client, "graphql_sockets", 0)
 
 
+def test_an_id_in_use_closes_the_socket(socket: Socket, client: httpx2.Client) -> None:
+    order = create(client)["id"]
+    for _ in range(2):
+        socket.subscribe("one", CHANGES, id=order)
+    assert socket.closed_with()[0] == 4409
+
+
 def test_queries_and_mutations_are_answered_too(socket: Socket, client: httpx2.Client) -> None:
     socket.subscribe("one", CREATE, input=order_draft(customerReference="PO 7"))
     answer = socket.receive()
