@@ -158,9 +158,15 @@ class LimitedConnection(Connection):
 async def connect(settings: DatabaseSettings, limit: float | None) -> LimitedConnection:
     """A new connection, whose statements may take so many seconds."""
     driver = LimitedConnection(settings, limit)
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
     try:
         async with asyncio.timeout(settings.db_connect_timeout_seconds):
             await driver.connect()
+            # It awaits by `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation.
+            if task.cancelling() > before:
+                raise asyncio.CancelledError
             await driver.run(f"{_SESSION}, {_limits(driver, limit)}")
     except TimeoutError as error:
         message = f"no answer in {settings.db_connect_timeout_seconds:g} s"
