@@ -48,9 +48,12 @@ def start(place: Place) -> Iterator[dict[str, str]]:
         return
     folder = place.folder("mysql").resolve()
     data, password, first = folder / "data", folder / "password", folder / "first.sql"
+    # Of its own: a server that starts removes the temporary tables of others that share the place.
+    temporary = folder / "tmp"
+    temporary.mkdir(mode=0o700, exist_ok=True)
     prefix = AS_UNPRIVILEGED if os.geteuid() == 0 else ()
     if not (data / "mysql").exists():
-        _create(program, prefix, folder)
+        _create(program, prefix, folder, temporary)
 
     def url(port: int) -> dict[str, str]:
         secret = password.read_text(encoding="utf-8")
@@ -66,6 +69,7 @@ def start(place: Place) -> Iterator[dict[str, str]]:
         return [
             *(*prefix, program, "--no-defaults", f"--datadir={data}", f"--init-file={first}"),
             *("--bind-address=127.0.0.1", f"--port={port}", "--loose-mysqlx=OFF"),
+            f"--tmpdir={temporary}",
             # Relative to the data: a path of a socket may have no more than a hundred characters.
             *("--socket=server.sock", f"--pid-file={folder / 'data' / 'server.pid'}"),
             *("--skip-name-resolve", "--skip-log-bin", "--max-connections=300"),
@@ -97,7 +101,7 @@ def _composed() -> str:
     )
 
 
-def _create(program: str, prefix: tuple[str, ...], folder: Path) -> None:
+def _create(program: str, prefix: tuple[str, ...], folder: Path, temporary: Path) -> None:
     partial, password, first = folder / "partial", folder / "password", folder / "first.sql"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
@@ -107,13 +111,13 @@ def _create(program: str, prefix: tuple[str, ...], folder: Path) -> None:
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
     if prefix:
-        for path in (folder, partial, first):
+        for path in (folder, partial, temporary, first):
             os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     install = _program("mariadb-install-db")
     command = [*prefix, program, "--no-defaults", "--initialize-insecure"]
     if install and Path(program).name == "mariadbd":
         command = [*prefix, install, "--no-defaults", "--skip-test-db"]
-    _run([*command, f"--datadir={partial}"])
+    _run([*command, f"--datadir={partial}", f"--tmpdir={temporary}"])
     # Under another name until it is whole.
     partial.rename(folder / "data")
 
