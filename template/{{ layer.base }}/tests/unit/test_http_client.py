@@ -14,10 +14,16 @@ from prometheus_client import REGISTRY
 from app.errors import AppError, ErrorCode
 from app.platform.context import RequestContext, reset_context, set_context
 from app.platform.http_client import HttpClient, HttpClientSettings
+from app.platform.metrics import (
+    bulkhead_refused,
+    circuit_breaker_transitions,
+    http_client_retries,
+)
 from app.platform.resilience import CircuitOpenError
 from tests.support.receiver import Call, Receiver, Reply, receiving
 
 pytestmark = pytest.mark.anyio
+COUNTED = (bulkhead_refused, circuit_breaker_transitions, http_client_retries)
 FAST: dict[str, Any] = {"http_client_retry_base_seconds": 0.001}
 
 
@@ -33,6 +39,9 @@ async def client(**settings: Any) -> AsyncIterator[HttpClient]:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as running:
+        # An earlier one may have had the same address.
+        for metric in COUNTED:
+            metric.clear()
         yield running
 
 

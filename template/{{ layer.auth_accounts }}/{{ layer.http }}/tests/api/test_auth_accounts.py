@@ -1,6 +1,5 @@
 """Registration, login and passwords as a client sees them."""
 
-import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -96,10 +95,12 @@ def test_the_time_of_an_answer_does_not_tell_who_has_an_account(
             return time.perf_counter() - start
 
         for operation in (come_back, sign_up):
-            ratios = [
-                seconds(operation, known) / seconds(operation, new_email()) for _ in range(11)
+            pairs = [
+                (seconds(operation, known), seconds(operation, new_email())) for _ in range(11)
             ]
-            assert statistics.median(ratios) == pytest.approx(1, abs=0.35)
+            # Whatever else the machine does adds to the others of each.
+            fastest_known, fastest_unknown = (min(times) for times in zip(*pairs, strict=True))
+            assert fastest_known / fastest_unknown == pytest.approx(1, abs=0.35)
 
 
 def test_a_registration_that_is_sent_again_is_replayed(anonymous: httpx2.Client) -> None:
