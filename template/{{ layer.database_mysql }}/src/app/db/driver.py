@@ -92,6 +92,18 @@ class LimitedConnection(Connection):
         broken: bool = self._stream_broken  # type: ignore[attr-defined]
         return broken or not self.connected
 
+    async def connect(self) -> None:
+        """Connect, unless the task is cancelled meanwhile.
+
+        The driver awaits by `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+        await super().connect()
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
+
     def refuse_failed(self) -> None:
         """Raise RuntimeError where a statement of the transaction has failed."""
         if self.failed:
@@ -158,15 +170,9 @@ class LimitedConnection(Connection):
 async def connect(settings: DatabaseSettings, limit: float | None) -> LimitedConnection:
     """A new connection, whose statements may take so many seconds."""
     driver = LimitedConnection(settings, limit)
-    task = asyncio.current_task()
-    assert task is not None
-    before = task.cancelling()
     try:
         async with asyncio.timeout(settings.db_connect_timeout_seconds):
             await driver.connect()
-            # It awaits by `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation.
-            if task.cancelling() > before:
-                raise asyncio.CancelledError
             await driver.run(f"{_SESSION}, {_limits(driver, limit)}")
     except TimeoutError as error:
         message = f"no answer in {settings.db_connect_timeout_seconds:g} s"
