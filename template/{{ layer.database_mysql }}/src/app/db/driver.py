@@ -92,7 +92,7 @@ class LimitedConnection(Connection):
         broken: bool = self._stream_broken  # type: ignore[attr-defined]
         return broken or not self.connected
 
-    async def connect(self) -> None:
+    async def open(self) -> None:
         """Connect, unless the task is cancelled meanwhile.
 
         The driver awaits by `asyncio.wait_for`, which in Python 3.11 may swallow a cancellation.
@@ -100,7 +100,7 @@ class LimitedConnection(Connection):
         task = asyncio.current_task()
         assert task is not None
         before = task.cancelling()
-        await super().connect()
+        await self.connect()
         if task.cancelling() > before:
             raise asyncio.CancelledError
 
@@ -172,7 +172,7 @@ async def connect(settings: DatabaseSettings, limit: float | None) -> LimitedCon
     driver = LimitedConnection(settings, limit)
     try:
         async with asyncio.timeout(settings.db_connect_timeout_seconds):
-            await driver.connect()
+            await driver.open()
             await driver.run(f"{_SESSION}, {_limits(driver, limit)}")
     except TimeoutError as error:
         message = f"no answer in {settings.db_connect_timeout_seconds:g} s"
