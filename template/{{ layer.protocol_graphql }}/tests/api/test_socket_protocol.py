@@ -100,6 +100,7 @@ def test_pages_of_other_origins_may_not_connect(
     assert refused.value.response.status_code == 403
     assert b"FORBIDDEN" in (refused.value.response.body or b"")
     assert refused.value.response.headers["X-Request-ID"]
+    assert not sockets.logs(level="error")
 
 
 def test_pages_of_the_service_itself_may_connect(sockets: Service) -> None:

@@ -60,7 +60,7 @@ class _Server(uvicorn.Server):
         if counter % _TICKS_A_SWEEP == 0:
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
-                if isinstance(connection, ServiceProtocol):
+                if hasattr(connection, "close_if_stalled"):
                     connection.close_if_stalled(now, self._receive_timeout)
         return await super().on_tick(counter)
 

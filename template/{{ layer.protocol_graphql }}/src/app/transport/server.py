@@ -4,6 +4,7 @@ from app.bootstrap import build_service
 from app.http.server import run_server
 from app.settings import Settings
 from app.transport.app import create_app
+from app.transport.socket_protocol import BoundedSocketProtocol
 from app.transport.upgrades import SecureUpgradingProtocol, UpgradingProtocol
 
 _PING_SECONDS = 20
@@ -19,7 +20,7 @@ def serve(settings: Settings) -> None:
         health=service.health,
         production=settings.production,
         http=SecureUpgradingProtocol if settings.production else UpgradingProtocol,
-        ws="websockets-sansio",
+        ws=BoundedSocketProtocol,
         ws_max_size=settings.http.http_max_body_bytes,
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,

@@ -2,10 +2,16 @@
 
 import re
 
+from websockets.datastructures import Headers
+from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS, Request
+from websockets.server import ServerProtocol
+
 from app.http.protocol import SecureServiceProtocol, ServiceProtocol
 from app.transport.graphql.middleware import PATH
 
 _PATH = PATH.encode()
+# Of a line, what stands around the address, and between the name of a header and its value.
+_AROUND = len("GET  HTTP/1.1\r\n")
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 
 
@@ -13,11 +19,13 @@ class UpgradingProtocol(ServiceProtocol):
     """One connection; any other offer to upgrade it is declined."""
 
     def _decline_upgrade(self, rest: bytes) -> None:
-        if self._is_handshake():
+        if not self._is_handshake():
+            super()._decline_upgrade(rest)
+        elif self._is_acceptable():
             self.scope["method"] = "GET"
             self.handle_websocket_upgrade()
         else:
-            super()._decline_upgrade(rest)
+            self.send_400_response("The handshake is not that of a WebSocket")
 
     def _is_handshake(self) -> bool:
         """Whether it is the handshake of RFC 6455 section 4.1, where one is served."""
@@ -31,6 +39,16 @@ class UpgradingProtocol(ServiceProtocol):
             and _KEY.fullmatch(fields.get(b"sec-websocket-key", b"")) is not None
             and not {b"content-length", b"transfer-encoding"} & fields.keys()
         )
+
+    def _is_acceptable(self) -> bool:
+        """What the library that goes on with it would say, whose own refusals look otherwise."""
+        lines = [self.url, *(name + value for name, value in self.headers)]
+        if max(map(len, lines)) + _AROUND > MAX_LINE_LENGTH or len(lines) > MAX_NUM_HEADERS:
+            return False
+        headers = Headers(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers
+        )
+        return ServerProtocol().accept(Request(PATH, headers)).status_code == 101
 
 
 class SecureUpgradingProtocol(UpgradingProtocol):

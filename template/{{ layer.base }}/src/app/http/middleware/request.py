@@ -97,6 +97,8 @@ class RequestMiddleware:
                 message["headers"] = self._complete(message["headers"], scope, current)
             elif message["type"] == "websocket.accept":
                 status = 101
+                request_id = (b"x-request-id", current.request_id.encode())
+                message["headers"] = [*message["headers"], request_id]
             elif message["type"] == "websocket.close":
                 status = status or 403
             await send(message)

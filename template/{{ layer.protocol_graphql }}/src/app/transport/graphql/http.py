@@ -19,6 +19,7 @@ from app.transport.graphql.engine import Answer, Engine, Pay, Prepared, refused
 from app.transport.graphql.errors import RefusedError, refusal, refusals_recorded
 from app.transport.graphql.media import GRAPHQL, response_type
 from app.transport.graphql.metrics import graphql_refused
+from app.transport.graphql.middleware import PATH
 from app.transport.graphql.requests import GraphQLRequest, parse_parameters, parse_request
 from app.transport.request import ApiRequest
 
@@ -37,6 +38,7 @@ class GraphQLEndpoint:
 
     async def respond(self, request: Request) -> Response:
         """The response to a request; raises `AppError` for what GraphQL has no say in."""
+        context().route = PATH
         try:
             caller = require_principal(request.scope)
         except AppError as error:
