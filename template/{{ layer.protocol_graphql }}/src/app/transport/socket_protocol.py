@@ -1,10 +1,14 @@
 """WebSockets as uvicorn speaks them, with clients held to reading what they ask for."""
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.platform.metrics import http_refused
+
+STOPPING = "stopping"
+"""Where in `scope["state"]` the event stands that asks the application to end the connection."""
 
 
 class BoundedSocketProtocol(WebSocketsSansIOProtocol):
@@ -17,6 +21,18 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._stalled_since: float | None = None
+        self._stopping = asyncio.Event()
+
+    async def run_asgi(self) -> None:
+        self.scope["state"][STOPPING] = self._stopping
+        await super().run_asgi()
+
+    def shutdown(self) -> None:
+        """Let the application answer what is in progress, and end the connection then."""
+        if self.handshake_complete and not self.close_sent:
+            self._stopping.set()
+        else:
+            super().shutdown()
 
     def pause_writing(self) -> None:
         super().pause_writing()

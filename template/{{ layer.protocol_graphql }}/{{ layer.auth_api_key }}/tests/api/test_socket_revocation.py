@@ -11,12 +11,15 @@ from tests.support.service import Service
 from tests.support.sockets import socket_of
 
 
-def test_a_revoked_key_ends_the_socket(start_service: Callable[..., Service]) -> None:
-    service = start_service(GRAPHQL_RECHECK_SECONDS="0.3")
+@pytest.mark.parametrize("used", [True, False])
+def test_a_revoked_key_ends_the_socket(start_service: Callable[..., Service], used: bool) -> None:
+    service = start_service(GRAPHQL_RECHECK_SECONDS="60" if used else "0.3")
     key = new_key(service, new_client())
     with socket_of(service) as socket:
         socket.initialise({"X-API-Key": key})
         command(service, "revoke", str(id_of(key)))
+        if used:
+            socket.subscribe("1", "{ __typename }")
         assert socket.closed_with() == (4403, "UNAUTHENTICATED")
 
 

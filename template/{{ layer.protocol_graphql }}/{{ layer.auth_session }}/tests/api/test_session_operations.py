@@ -101,6 +101,18 @@ def test_a_socket_ends_with_its_session(
         assert socket.closed_with() == (4403, "UNAUTHENTICATED")
 
 
+def test_nothing_is_done_by_a_socket_whose_session_has_ended(
+    start_service: Callable[..., Service], session: dict[str, str]
+) -> None:
+    service = start_service(GRAPHQL_RECHECK_SECONDS="60")
+    with socket_of(service, additional_headers=session) as socket:
+        socket.initialise({})
+        with service.client(headers=session) as client:
+            client.delete("/v1/sessions/current").raise_for_status()
+        socket.subscribe("1", ME)
+        assert socket.closed_with() == (4403, "UNAUTHENTICATED")
+
+
 def test_what_is_sent_by_a_socket_uses_its_session_and_an_open_one_does_not(
     start_service: Callable[..., Service], email: str
 ) -> None:

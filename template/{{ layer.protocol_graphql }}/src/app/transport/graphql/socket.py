@@ -23,6 +23,7 @@ from app.platform.context import context
 from app.platform.gcra import GcraStore, Limit, Rule
 from app.transport.graphql.engine import Engine
 from app.transport.graphql.socket_operations import SocketOperations
+from app.transport.socket_protocol import STOPPING
 
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ class GraphQLSocket:
         websocket: WebSocket,
         of_principal: Counter[str],
     ) -> None:
+        self._stopping: asyncio.Event = websocket.scope["state"][STOPPING]
         self._service = service
         self._settings = service.settings.transport
         self._websocket = websocket
@@ -65,23 +67,24 @@ class GraphQLSocket:
         self._headers: dict[str, str] = {}
         self._caller: Principal | None = None
         self._operations = SocketOperations(service, engine, self._send)
-        self._used = False
         self._idle = GcraStore(1)
         self._to_complete = 0
 
     async def run(self) -> None:
         offered = PROTOCOL in self._websocket.scope["subprotocols"]
         await self._websocket.accept(PROTOCOL if offered else None)
-        receiving: asyncio.Task[None] | None = None
-        checking: asyncio.Task[None] | None = None
+        tasks = list[asyncio.Task[Any]]()
         try:
             async with asyncio.timeout(self._settings.graphql_init_timeout_seconds):
                 await self._initialise(offered=offered)
-            receiving = asyncio.create_task(self._receive())
-            checking = asyncio.create_task(self._check())
-            done, _ = await asyncio.wait({receiving, checking}, return_when=asyncio.FIRST_COMPLETED)
+            work = (self._receive(), self._check(), self._stopping.wait())
+            tasks += [asyncio.create_task(part) for part in work]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            tasks[0].cancel()
+            await self._operations.drain()
+            await self._close(1012, "The service is stopping")
         except CloseError as error:
             await self._close(error.code, error.reason)
         except TimeoutError:
@@ -89,7 +92,7 @@ class GraphQLSocket:
         except WebSocketDisconnect:
             pass
         finally:
-            tasks = [*self._operations.tasks, *filter(None, (receiving, checking))]
+            tasks += self._operations.tasks
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,14 +144,13 @@ class GraphQLSocket:
     async def _check(self) -> None:
         """End the socket once its credentials have expired, or have been revoked.
 
-        Operations since the last look are a use of them; to hold the socket open is none.
+        To hold it open is no use of them.
         """
         failures = 0
         while True:
             await asyncio.sleep(self._settings.graphql_recheck_seconds)
-            used, self._used = self._used, False
             try:
-                self._caller = await self._authenticate(is_use=used, is_recheck=True)
+                self._caller = await self._authenticate(is_use=False, is_recheck=True)
                 failures = 0
             except AppError as error:
                 if error.code.value.http_status < 500:
@@ -156,8 +158,6 @@ class GraphQLSocket:
                 failures += 1
                 if failures >= _MOST_FAILED_CHECKS:
                     raise CloseError(1013, error.code.name) from None
-                # The use is still to be told, whatever has come in meanwhile.
-                self._used = self._used or used
 
     async def _receive(self) -> None:
         while True:
@@ -208,13 +208,19 @@ class GraphQLSocket:
         await self._websocket.send({"type": "websocket.send", "text": to_json(message).decode()})
 
     async def _subscribe(self, message: Mapping[str, Any]) -> None:
-        assert self._caller is not None
-        self._used = True
         self._to_complete += 1
         operation_id = _id(message)
         if operation_id in self._operations:
             raise CloseError(4409, "Subscriber already exists")
-        await self._operations.begin(operation_id, message.get("payload"), self._caller)
+        try:
+            # As for each request: with credentials that were revoked nothing more is done.
+            self._caller = await self._authenticate(is_recheck=True)
+        except AppError as error:
+            if error.code.value.http_status < 500:
+                raise CloseError(4403, error.code.name) from None
+            await self._operations.refuse(operation_id, error)
+        else:
+            await self._operations.begin(operation_id, message.get("payload"), self._caller)
 
 
 @contextmanager

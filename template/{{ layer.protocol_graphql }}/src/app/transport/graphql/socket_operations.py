@@ -38,6 +38,8 @@ class SocketOperations:
         self._connection = context()
         self._traceparent = current_traceparent()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._subscribed: set[str] = set()
+        self._draining = False
 
     def __contains__(self, operation_id: str) -> bool:
         return operation_id in self._tasks
@@ -51,7 +53,7 @@ class SocketOperations:
         """Answer an operation from now on, or refuse it where there are too many."""
         if len(self._tasks) >= self._most:
             reason = "Too many operations at once on this connection"
-            await self._refuse(operation_id, AppError(ErrorCode.OVERLOADED, reason))
+            await self.refuse(operation_id, AppError(ErrorCode.OVERLOADED, reason))
             return
         task = asyncio.create_task(self._run(operation_id, payload, caller))
         self._tasks[operation_id] = task
@@ -62,6 +64,20 @@ class SocketOperations:
         if task is not None:
             task.cancel()
 
+    async def drain(self) -> None:
+        """End the subscriptions, and let the other operations come to their answers."""
+        self._draining = True
+        for operation_id in list(self._subscribed):
+            self.end(operation_id)
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def refuse(self, operation_id: str, error: AppError | RefusedError) -> None:
+        """Tell why an operation is not answered."""
+        record_refusal(error.code)
+        reason = refusal(error) if isinstance(error, AppError) else error
+        await self._tell(operation_id, refused(reason))
+
     async def _tell(self, operation_id: str, answer: Answer) -> bool:
         """Send one result; whether more may follow it."""
         if answer.executed:
@@ -70,11 +86,6 @@ class SocketOperations:
             payload = answer.body["errors"]
             await self._send({"id": operation_id, "type": "error", "payload": payload})
         return answer.executed
-
-    async def _refuse(self, operation_id: str, error: AppError | RefusedError) -> None:
-        record_refusal(error.code)
-        reason = refusal(error) if isinstance(error, AppError) else error
-        await self._tell(operation_id, refused(reason))
 
     async def _run(self, operation_id: str, payload: Any, caller: Principal) -> None:
         """Run one operation as a request of its own, with an id, a span and a time budget."""
@@ -94,6 +105,7 @@ class SocketOperations:
             log.debug("socket closed while an operation ran")
         finally:
             reset_context(token)
+            self._subscribed.discard(operation_id)
             if self._tasks.get(operation_id) is asyncio.current_task():
                 del self._tasks[operation_id]
 
@@ -104,6 +116,7 @@ class SocketOperations:
             prepared = await self._execute(payload, caller)
             if isinstance(prepared, Answer):
                 return await self._tell(operation_id, prepared)
+            self._subscribed.add(operation_id)
             events = self._engine.subscribe(prepared, caller)
             with graphql_subscriptions.track_inprogress():
                 async with aclosing(events):
@@ -120,7 +133,7 @@ class SocketOperations:
         except Exception:
             log.exception("unhandled exception")
             reason = AppError(ErrorCode.INTERNAL_ERROR)
-        await self._refuse(operation_id, reason)
+        await self.refuse(operation_id, reason)
         return False
 
     async def _execute(self, payload: Any, caller: Principal) -> Prepared | Answer:
@@ -140,6 +153,8 @@ class SocketOperations:
             prepared = await self._engine.prepare(parse_request(payload), caller, pay)
             await self._engine.charge([prepared], pay)
             if prepared.operation.kind is OperationType.SUBSCRIPTION:
+                if self._draining:
+                    raise AppError(ErrorCode.OVERLOADED, "The service is stopping", retry_after=1)
                 context().deadline = None
                 return prepared
             return await self._engine.execute(prepared, caller)
