@@ -1,5 +1,7 @@
 """Nobody overwrites what they have not seen, and what is sent twice is done once."""
 
+import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -73,6 +75,14 @@ def test_the_same_mutation_gets_the_same_answer_again(newcomer: httpx2.Client, w
     assert (before["replayed"], after["replayed"]) == (False, True)
     assert after["order"] == before["order"]
     assert len(run(newcomer, COUNT)["nodes"]) == 1
+
+
+def test_the_same_input_in_other_words_is_the_same(member: httpx2.Client) -> None:
+    key, draft = uuid4().hex, order_draft()
+    run(member, CREATE, input=draft, key=key)
+    literal = re.sub(r'"(\w+)":', r"\1:", json.dumps(dict(reversed(draft.items()))))
+    again = f'mutation {{ createOrder(idempotencyKey: "{key}", input: {literal}) {{ replayed }} }}'
+    assert run(member, again) == {"replayed": True}
 
 
 def test_other_input_under_the_key_is_refused(member: httpx2.Client) -> None:

@@ -68,7 +68,7 @@ class OrderMutations:
         idempotency_key: Key = None,
     ) -> OrderPayload | None:
         draft = input.to_model()
-        key = _key(info, idempotency_key, draft)
+        key = _key(info, idempotency_key)
         caller = info.context.principal
         return _outcome(info, await info.context.service.orders.create(caller, draft, key))
 
@@ -93,7 +93,7 @@ class OrderMutations:
         idempotency_key: Key = None,
     ) -> OrderPayload | None:
         order_id = _uuid(id)
-        key = _key(info, idempotency_key, order_id)
+        key = _key(info, idempotency_key)
         caller = info.context.principal
         return _outcome(info, await info.context.service.orders.place(caller, order_id, key))
 

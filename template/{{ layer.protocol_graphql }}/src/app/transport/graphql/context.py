@@ -1,9 +1,11 @@
 """What resolvers are given."""
 
 import hmac
+import json
 from dataclasses import dataclass
 
 import strawberry
+from graphql.execution.values import get_argument_values
 from pydantic import TypeAdapter, ValidationError
 from strawberry.dataloader import DataLoader
 
@@ -45,7 +47,7 @@ class OperationContext:
 Info = strawberry.Info[OperationContext, None]
 
 
-def idempotency_key(info: Info, argument: str | None, content: object) -> IdempotencyKey | None:
+def idempotency_key(info: Info, argument: str | None) -> IdempotencyKey | None:
     """What identifies a mutation: the key of its argument, or else of the request's header.
 
     The header stands for each mutation of the request, which are then told apart by their places.
@@ -63,5 +65,24 @@ def idempotency_key(info: Info, argument: str | None, content: object) -> Idempo
         name = "Idempotency-Key" if argument is None else "idempotencyKey"
         fault = FieldFault(name, error.errors()[0]["msg"])
         raise AppError(ErrorCode.VALIDATION_ERROR, details=[fault]) from None
-    fingerprint = hmac.digest(key.encode(), repr(content).encode(), "sha256")
+    fingerprint = hmac.digest(key.encode(), _sent(info), "sha256")
     return IdempotencyKey(info.context.principal.subject, place, key, fingerprint)
+
+
+def _sent(info: Info) -> bytes:
+    """The arguments that the client has given, alike for every version of the schema that has them.
+
+    A call that is sent again may meet another release.
+    """
+    call = info._raw_info  # noqa: SLF001
+    field = call.parent_type.fields[call.field_name]
+    arguments = get_argument_values(field, call.field_nodes[0], call.variable_values)
+    arguments.pop("idempotencyKey", None)
+    return json.dumps(_given(arguments), sort_keys=True, default=str).encode()
+
+
+def _given(value: object) -> object:
+    """Without what is null, as what was left out is where it may be."""
+    if isinstance(value, dict):
+        return {name: _given(part) for name, part in value.items() if part is not None}
+    return [_given(part) for part in value] if isinstance(value, list) else value
