@@ -20,6 +20,7 @@ class IdempotencyRecords:
     """
 
     def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
         self._records = work.collection("idempotency_records")
 
     async def claim(self, key: IdempotencyKey) -> bytes | None:
@@ -32,7 +33,7 @@ class IdempotencyRecords:
         now = datetime.now(UTC)
         record = await self._records.find_one({"_id": digest})
         if record is None or record["expires_at"] <= now:
-            await self._take(digest, now)
+            await self._work.prelude(lambda: self._take(digest, now))
             return None
         if record["fingerprint"] != key.fingerprint:
             raise AppError(ErrorCode.IDEMPOTENCY_KEY_REUSED)
@@ -48,13 +49,13 @@ class IdempotencyRecords:
     async def _take(self, digest: bytes, now: datetime) -> None:
         """Write a record that has expired already, and that no other transaction can write then.
 
-        The claim is another one each time, since a write that changes nothing is none.
+        The claim is another one each time, since a write that changes nothing is none. Where the
+        key has got a record since it was read, that one is not changed, and no other fits in.
         """
+        free = {"_id": digest, "expires_at": {"$lte": now}}
         record = {"claim": new_uuid(), "fingerprint": b"", "result": b"", "expires_at": now}
         try:
-            await self._records.update_one(
-                {"_id": digest}, {"$set": record}, upsert=True, waits=False
-            )
+            await self._records.update_one(free, {"$set": record}, upsert=True, waits=False)
         except PyMongoError as error:
             if is_write_conflict(error) or is_duplicate(error):
                 code = ErrorCode.IDEMPOTENCY_IN_PROGRESS

@@ -43,6 +43,7 @@ class UnitOfWork:
         self._seconds = seconds
         self._written = False
         self._failed = False
+        self._preludes: list[Callable[[], Awaitable[None]]] = []
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
 
     def collection(self, name: str) -> Collection:
@@ -59,6 +60,16 @@ class UnitOfWork:
         """
         if self.session is not None:
             await self.session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+
+    async def prelude(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Begin with writes that do not count as the first one, which still waits for others.
+
+        Where the transaction begins anew, they are made again; `act` raises if that cannot be.
+        """
+        written = self._written
+        await act()
+        self._written = written
+        self._preludes.append(act)
 
     async def read(self, operation: str, collection: str, act: Act[T]) -> T:
         """For `Collection`: run what writes nothing."""
@@ -99,14 +110,19 @@ class UnitOfWork:
                         if busy and repeatable:
                             raise AppError(ErrorCode.DEADLINE_EXCEEDED) from error
                         raise
-            await self._begin_anew()
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+            await self._begin_anew()
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _begin_anew(self) -> None:
         assert self.session is not None
         await self.session.abort_transaction()
         await self.begin()
+        # To begin anew within a prelude would run it twice.
+        self._written = True
+        for act in self._preludes:
+            await act()
+        self._written = False
 
     async def commit(self) -> None:
         """For `Database`: commit, and be sure of it as far as the time of a statement allows.
