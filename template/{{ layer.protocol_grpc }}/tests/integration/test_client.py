@@ -151,6 +151,28 @@ async def test_nothing_is_repeated_where_one_attempt_is_all() -> None:
         assert len(service.metadata) == 2
 
 
+async def test_metadata_that_cannot_be_sent_is_an_error_of_the_call() -> None:
+    token = "token\n"
+
+    async def give() -> str:
+        return token
+
+    async with flaky(token=give) as (service, client):
+        # As a file has it that ends with its line.
+        assert (await client.get(NAME)).name == NAME
+        assert service.metadata[0]["authorization"] == "Bearer token"
+        with pytest.raises(CallError) as raised:
+            await client.create("PO-1", "EUR", [LINE], key="schlüssel")
+        assert raised.value.status is grpc.StatusCode.INTERNAL
+        token = "geheimnisträger"
+        for call in (client.get(NAME), anext(client.watch())):
+            with pytest.raises(CallError) as raised:
+                await call
+            assert raised.value.status is grpc.StatusCode.INTERNAL
+            assert token not in str(raised.value)
+        assert len(service.metadata) == 1
+
+
 async def test_an_open_breaker_spares_the_service_until_it_is_back() -> None:
     options = ClientOptions(attempts=2, first_pause=0.01, breaker_failures=2, breaker_reset=0.3)
     async with flaky(options) as (service, client):

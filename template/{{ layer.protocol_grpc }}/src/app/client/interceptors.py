@@ -80,6 +80,10 @@ async def _answer(call: Any, outcome: CallOutcome, *, blamed: bool) -> Any:
         elif blamed or error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
             outcome.failed()
         raise CallError.of(error) from None
+    except grpc.aio.InternalError:
+        # What gRPC's core does not take; of a stream it says so with this status by itself.
+        message = "The call cannot be sent: metadata may hold nothing but printable ASCII"
+        raise CallError(grpc.StatusCode.INTERNAL, message) from None
     outcome.succeeded()
     return answer
 
@@ -115,7 +119,8 @@ async def _completed(
     if token is not None:
         try:
             async with asyncio.timeout(seconds):
-                metadata.add("authorization", f"Bearer {await token()}")
+                # Secrets in files often end with a line break, which no metadata may have.
+                metadata.add("authorization", f"Bearer {(await token()).strip()}")
         except TimeoutError:
             message = "There was no token in time, and the service was not called"
             raise CallError(grpc.StatusCode.DEADLINE_EXCEEDED, message) from None

@@ -12,6 +12,9 @@ call_duration = Histogram(
 )
 active_calls = Gauge("rpc_server_active_calls", "Calls in progress.", ["kind"])
 refused_calls = Counter("rpc_server_refused", "Calls refused before any work was done.", ["reason"])
+unread_answers = Gauge(
+    "rpc_server_unread_answers", "Calls that are answered, and whose clients have not read it yet."
+)
 streams = Counter(
     "rpc_server_streams", "Streams that have ended.", ["rpc_method", "rpc_response_status_code"]
 )

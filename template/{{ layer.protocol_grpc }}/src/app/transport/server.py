@@ -25,7 +25,7 @@ from app.transport.tls import server_credentials
 log = structlog.get_logger()
 
 # Calls beyond every limit of ours are refused before they cost anything.
-_SPARE_CALLS = 200
+_SPARE_CALLS = 300
 
 
 def serve(settings: Settings) -> None:
@@ -68,7 +68,8 @@ async def _serving(
     server = grpc.aio.server(
         interceptors=[interceptors(service, streams)],
         options=_options(settings),
-        maximum_concurrent_rpcs=settings.transport.grpc_max_in_flight
+        # Twice: as many may be answered, and wait for their client to read.
+        maximum_concurrent_rpcs=2 * settings.transport.grpc_max_in_flight
         + settings.transport.grpc_max_streams
         + _SPARE_CALLS,
     )

@@ -15,6 +15,7 @@ from app.transport.interceptors.limits import (
     InFlightInterceptor,
     PublicCallInterceptor,
     PublicStreamInterceptor,
+    UnreadInterceptor,
 )
 from app.transport.interceptors.messages import MessageInterceptor, decoded
 from app.transport.interceptors.observation import ObservationInterceptor
@@ -41,11 +42,13 @@ def interceptors(service: Service, streams: StreamInterceptor) -> "CallIntercept
     """
     settings = service.settings.transport
     observation = ObservationInterceptor(service.settings.http.trusted_proxies)
+    unread = UnreadInterceptor(settings.grpc_max_in_flight)
     deadline = DeadlineInterceptor(settings.grpc_timeout_seconds, settings.grpc_max_timeout_seconds)
     messages = MessageInterceptor(settings.grpc_max_message_bytes)
     return CallInterceptor(
         stack=[
             observation,
+            unread,
             InFlightInterceptor(settings.grpc_max_in_flight, settings.grpc_max_streams),
             deadline,
             IdentityInterceptor(service.auth.authenticator, service.rate_limiter),
@@ -54,6 +57,7 @@ def interceptors(service: Service, streams: StreamInterceptor) -> "CallIntercept
         ],
         public=[
             observation,
+            unread,
             PublicCallInterceptor(),
             PublicStreamInterceptor(),
             deadline,

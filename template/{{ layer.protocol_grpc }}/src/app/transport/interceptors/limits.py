@@ -1,12 +1,15 @@
 """How many calls at once."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
+from functools import partial
 from typing import Any
 
 from app.errors import AppError, ErrorCode
+from app.platform.rate_limit import address_key
 from app.transport.calls import Behaviour, Call, Rpc
-from app.transport.metrics import active_calls, refused_calls
+from app.transport.metrics import active_calls, refused_calls, unread_answers
+from app.transport.peers import address_of
 
 # Together fewer than the calls that the server takes beyond those that it lets through.
 _MOST_PUBLIC_CALLS = 50
@@ -36,6 +39,44 @@ class InFlightInterceptor:
                 self._running[kind] -= 1
 
         return limit
+
+
+class UnreadInterceptor:
+    """Refuses calls from an address that leaves too many answers unread.
+
+    A client may hold back an answer by flow control for as long as it likes. Its call then runs
+    no more, but holds a place in the server until it is read, or the connection ends.
+    """
+
+    def __init__(self, most_calls: int) -> None:
+        # A gateway has one address for everybody: all that is in progress may be its own, and be
+        # answered at once.
+        self._most = most_calls + _MOST_PUBLIC_CALLS
+        self._unread: Counter[str] = Counter()
+
+    def wrap(self, inner: Behaviour, rpc: Rpc) -> Behaviour:  # noqa: ARG002
+        async def limit(message: Any, call: Call) -> bytes | None:
+            # Who is connected, and not for whom: nobody can choose another address for each call.
+            address = address_key(address_of(call.context.peer()))
+            if self._unread[address] >= self._most:
+                refused_calls.labels("unread").inc()
+                raise AppError(ErrorCode.OVERLOADED, retry_after=1)
+            try:
+                return await inner(message, call)
+            finally:
+                self._unread[address] += 1
+                unread_answers.inc()
+                # Of any type, since its stub takes no function for a callback.
+                ended: Any = partial(self._ended, address)
+                call.context.add_done_callback(ended)
+
+        return limit
+
+    def _ended(self, address: str, _context: object) -> None:
+        unread_answers.dec()
+        self._unread[address] -= 1
+        if not self._unread[address]:
+            del self._unread[address]
 
 
 class PublicCallInterceptor:
