@@ -87,6 +87,13 @@ down_revision = "app_0001"
 def upgrade(): pass
 def downgrade(): pass
 """
+DEPENDS_ON_RETIRED = """
+revision = "app_0002"
+down_revision = "app_0001"
+depends_on = "retired_0001"
+def upgrade(): pass
+def downgrade(): pass
+"""
 
 
 @pytest.mark.usefixtures("empty")
@@ -133,6 +140,15 @@ def test_a_revision_of_your_own_may_be_named_like_those_of_options(migrations: P
     assert "upgrade backfill_0001" in migrate("upgrade")
     assert migrate("upgrade") == ""
     migrate("current", "--check")
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_revision_that_needs_what_an_option_took_along_is_one_line(migrations: Path) -> None:
+    (migrations / "versions" / "app_0002_own.py").write_text(DEPENDS_ON_RETIRED)
+    for command_and_more in (["upgrade"], ["current", "--check"], ["downgrade", "base"]):
+        told = migrate(*command_and_more, fails=True)
+        assert told.startswith("error: revision app_0002 depends on retired_0001, which")
+        assert told.count("\n") == 1
 
 
 @pytest.mark.usefixtures("empty")
