@@ -89,6 +89,11 @@ class ProviderKeys:
         if not self._reachable:
             raise _unavailable()
 
+    async def check_read(self) -> None:
+        """Raise unless keys have been read, which they are from the first time on."""
+        if not self._keys:
+            raise _unavailable()
+
     async def refresh(self) -> list[str]:
         """Read the keys now and return their names; raises what keeps them from being read."""
         issuer = self._settings.oidc_issuer
