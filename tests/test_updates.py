@@ -130,6 +130,7 @@ def test_a_release_reaches_an_edited_project(
     assert "Updating from v1000.0.0" in told
     assert "is updated to template v1001.0.0" in told
     assert "Run the new thing." in told
+    assert "Read docs/updating.md of the template" in told
 
     expected = _fresh(next_release, tmp_path / "fresh", BASE)
     assert tree(project) == expected
