@@ -130,6 +130,7 @@ def test_a_release_reaches_an_edited_project(
     assert "Updating from v1000.0.0" in told
     assert "is updated to template v1001.0.0" in told
     assert "Run the new thing." in told
+    assert "Read docs/updating.md of the template" in told
 
     expected = _fresh(next_release, tmp_path / "fresh", BASE)
     assert tree(project) == expected
@@ -140,12 +141,17 @@ def test_a_release_reaches_an_edited_project(
 
 @pytest.mark.parametrize("version", released_tags() or ["HEAD"])
 def test_a_released_version_is_updated_to_the_work_tree(tmp_path: Path, version: str) -> None:
-    """From each release; before the first one, from the last commit."""
+    """From each release; before the first one, from the last commit.
+
+    Edited are the files that have guard lines in that version.
+    """
     template = history(tmp_path / "template")
     if version == "HEAD":
         version = "v0.0.0"
         git(template, "tag", version, "HEAD~")
     project = start(template, tmp_path / "project", BASE, version=version)
-    edit(project)
+    edited = edit(project)
     update(project)
-    assert tree(project) == _fresh(template, tmp_path / "fresh", BASE)
+    fresh = start(template, tmp_path / "fresh", BASE)
+    edit(fresh, edited)
+    assert tree(project) == tree(fresh)

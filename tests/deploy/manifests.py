@@ -81,6 +81,7 @@ def fill_in(project: Path) -> None:
         filled = text.replace("TRUSTED_PROXIES=to-be-set\n", "TRUSTED_PROXIES=10.1.0.0/16\n")
         if filled == text:
             raise FaultError(f"{settings.parent.name} trusts proxies that nobody has named")
+        filled = filled.replace("OIDC_ISSUER=to-be-set\n", "OIDC_ISSUER=https://id.example.com\n")
         settings.write_text(filled, encoding="utf-8")
 
 

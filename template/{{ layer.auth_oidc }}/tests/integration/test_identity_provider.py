@@ -137,6 +137,18 @@ async def test_without_the_provider_known_keys_go_on_for_a_while(
     await keys.check()
 
 
+async def test_callers_are_told_to_come_back_when_the_provider_is_asked_again(
+    provider: Provider, make: Make
+) -> None:
+    await asyncio.to_thread(provider.stop)
+    keys = make(issuer(provider), oidc_retry_seconds=30)
+    await keys.start()
+    with pytest.raises(AppError) as refusal:
+        await keys.find("first")
+    assert refusal.value.retry_after is not None
+    assert 20 < refusal.value.retry_after <= 30
+
+
 async def test_a_provider_that_is_frozen_holds_nobody_up_for_long(
     provider: Provider, make: Make
 ) -> None:

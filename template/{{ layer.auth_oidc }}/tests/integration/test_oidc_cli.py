@@ -1,6 +1,7 @@
 """The commands for those who set a provider up."""
 
 import json
+from pathlib import Path
 
 import pytest
 import typer
@@ -10,6 +11,8 @@ from app.auth import cli as auth_cli
 from app.auth.claims import subject_id
 from app.errors import AppError, ErrorCode
 from dev.processes import free_port
+from tests.support.providers import new_keys, own_provider
+from tests.support.service import run_command
 from tests.support.tokens import access_claims, signed
 
 
@@ -36,6 +39,17 @@ def test_check_fails_without_the_provider(monkeypatch: pytest.MonkeyPatch) -> No
     error = run("check").exception
     assert isinstance(error, AppError)
     assert error.code is ErrorCode.DEPENDENCY_UNAVAILABLE
+
+
+def test_check_names_the_reason_where_the_provider_hangs(
+    environment: dict[str, str], scratch: Path
+) -> None:
+    with own_provider(scratch, new_keys("first")) as provider:
+        provider.freeze()
+        variables = {**environment, **provider.variables, "OIDC_TIMEOUT_SECONDS": "0.3"}
+        done = run_command("oidc", "check", env=variables, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith("is unavailable (TimeoutError)\n")
 
 
 def test_explain_tells_what_a_token_allows(environment: dict[str, str]) -> None:

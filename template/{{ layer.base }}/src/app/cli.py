@@ -54,7 +54,9 @@ def main() -> None:
         sys.exit(2)
     except AppError as error:
         cause = error.__cause__ if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE else None
-        typer.echo(f"error: {error.message}" + (f" ({cause})" if cause else ""), err=True)
+        # A timeout has no text.
+        reason = f" ({str(cause) or type(cause).__name__})" if cause else ""
+        typer.echo(f"error: {error.message}{reason}", err=True)
         sys.exit(1)
     except Exception:
         log.exception("unhandled exception")

@@ -123,7 +123,10 @@ def test_an_operation_has_no_second_address_that_gateways_let_through(
     assert response.json()["error"]["code"] == "NOT_FOUND"
 
 
-@pytest.mark.parametrize("name", [*CREDENTIAL_HEADERS, "content-type", "idempotency-key"])
+@pytest.mark.parametrize(
+    "name",
+    [*CREDENTIAL_HEADERS, "content-type", "idempotency-key", "if-match", "if-none-match"],
+)
 def test_a_repeated_header_that_must_be_single_is_refused(client: httpx2.Client, name: str) -> None:
     twice = [(name, "Bearer a"), (name, "Bearer b")]
     assert client.get("/nowhere", headers=twice).status_code == 400

@@ -81,6 +81,19 @@ branch_labels = ("retired",)
 def upgrade(): op.execute("CREATE TABLE retired (id INTEGER)")
 def downgrade(): op.execute("DROP TABLE retired")
 """
+NAMED_LIKE_AN_OPTION = """
+revision = "backfill_0001"
+down_revision = "app_0001"
+def upgrade(): pass
+def downgrade(): pass
+"""
+DEPENDS_ON_RETIRED = """
+revision = "app_0002"
+down_revision = "app_0001"
+depends_on = "retired_0001"
+def upgrade(): pass
+def downgrade(): pass
+"""
 
 
 @pytest.mark.usefixtures("empty")
@@ -119,6 +132,23 @@ def test_what_an_option_left_behind_does_not_stop_migrations(migrations: Path) -
     assert migrate("upgrade") == ""
     retired.write_text(RETIRED_REVISION)
     assert migrate("upgrade") == ""
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_revision_of_your_own_may_be_named_like_those_of_options(migrations: Path) -> None:
+    (migrations / "versions" / "backfill_0001_own.py").write_text(NAMED_LIKE_AN_OPTION)
+    assert "upgrade backfill_0001" in migrate("upgrade")
+    assert migrate("upgrade") == ""
+    migrate("current", "--check")
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_revision_that_needs_what_an_option_took_along_is_one_line(migrations: Path) -> None:
+    (migrations / "versions" / "app_0002_own.py").write_text(DEPENDS_ON_RETIRED)
+    for command_and_more in (["upgrade"], ["current", "--check"], ["downgrade", "base"]):
+        told = migrate(*command_and_more, fails=True)
+        assert told.startswith("error: revision app_0002 depends on retired_0001, which")
+        assert told.count("\n") == 1
 
 
 @pytest.mark.usefixtures("empty")

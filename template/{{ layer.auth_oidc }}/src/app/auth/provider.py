@@ -81,13 +81,18 @@ class ProviderKeys:
             await self._ask()
             key = self.known(kid)
         if key is None and not self._reachable:
-            raise _unavailable()
+            raise self._unavailable()
         return key
 
     async def check(self) -> None:
         """Raise unless the provider answered when it was last asked."""
         if not self._reachable:
-            raise _unavailable()
+            raise self._unavailable()
+
+    async def check_read(self) -> None:
+        """Raise unless keys have been read, which they are from the first time on."""
+        if not self._keys:
+            raise self._unavailable()
 
     async def refresh(self) -> list[str]:
         """Read the keys now and return their names; raises what keeps them from being read."""
@@ -114,13 +119,22 @@ class ProviderKeys:
     def _reachable(self) -> bool:
         return self._confirmed_at >= self._asked_at > float("-inf")
 
+    def _unavailable(self) -> AppError:
+        # Until the provider is asked again; while it is, soon.
+        left = self._asked_at + self._settings.oidc_retry_seconds - self._clock()
+        return AppError(
+            ErrorCode.DEPENDENCY_UNAVAILABLE,
+            "The identity provider is not available",
+            retry_after=max(1, left),
+        )
+
     async def _ask(self) -> None:
         refreshing = self._refreshing is not None and not self._refreshing.done()
         if not refreshing and self._clock() - self._asked_at < self._settings.oidc_retry_seconds:
             return
         # More would fill the service with callers who wait, of which unknown keys may be made up.
         if self._waiting >= _MOST_WAITING:
-            raise _unavailable()
+            raise self._unavailable()
         self._waiting += 1
         try:
             await self._refresh()
@@ -184,12 +198,6 @@ def _checked(url: object, issuer: str) -> str:
     if parts.scheme not in schemes or not parts.hostname or "@" in parts.netloc:
         raise ProviderError("the provider does not say where its keys are, with TLS")
     return parts.geturl()
-
-
-def _unavailable() -> AppError:
-    return AppError(
-        ErrorCode.DEPENDENCY_UNAVAILABLE, "The identity provider is not available", retry_after=1
-    )
 
 
 def _issue(error: Exception) -> str:

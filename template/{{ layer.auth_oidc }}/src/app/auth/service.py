@@ -17,6 +17,9 @@ class Auth:
         self.authenticator: Authenticator = TokenAuthenticator(self.tokens, self.keys)
         # Without the provider, known keys go on verifying for a while.
         resources.health.add_optional("identity_provider", self.keys.check)
+        # Without any, nobody is let in: a release must not take the traffic to such an instance.
+        resources.health.add_optional("identity_provider_keys", self.keys.check_read)
+        resources.health.require("identity_provider_keys")
 
     async def start(self) -> None:
         """Read the provider's keys, and start the background work."""

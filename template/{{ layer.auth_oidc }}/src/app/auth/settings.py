@@ -24,7 +24,12 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 def _usable_issuer(text: str) -> str:
+    # Blanks are passed over by urlsplit, and a port is looked at only where it is asked for.
+    if text.split() != [text]:
+        raise ValueError("must be a URL without blanks")
     url = urlsplit(text)
+    if url.port == 0:
+        raise ValueError("must not have the port 0")
     if url.scheme not in {"https", "http"} or not url.hostname or "@" in url.netloc:
         raise ValueError("must be an https URL without credentials")
     if url.query or url.fragment:

@@ -12,7 +12,7 @@ from dev.sign_in import sign_in
 from tests.support.paths import VERSION_HEADERS, path
 from tests.support.probe import probing
 from tests.support.providers import Provider, new_keys, own_provider
-from tests.support.service import Service, seconds_until, seconds_until_true
+from tests.support.service import Service, running_service, seconds_until, seconds_until_true
 from tests.support.tokens import access_claims, signed, signing_key
 
 ME = path("/users/me")
@@ -174,20 +174,28 @@ def test_without_the_provider_known_keys_go_on_and_others_are_not_judged(
         assert service.logs(event="identity provider unreachable")
 
 
-def test_a_service_that_starts_without_the_provider_recovers(
-    provider: Provider, start_service: Callable[..., Service]
+def test_a_service_that_starts_without_the_provider_is_ready_once_it_has_keys(
+    provider: Provider, environment: dict[str, str], scratch: Path
 ) -> None:
     provider.stop()
     quick = {"OIDC_RETRY_SECONDS": "0.2", "HTTP_CLIENT_BREAKER_RESET_SECONDS": "0.1"}
-    service = start_service(**provider.variables, **quick)
+    changes = {**provider.variables, **quick}
     token = signed(
         access_claims(provider.variables, "ada", roles=["member"]), key=signing_key(keys=FIRST)
     )
-    with service.client(headers=bearer(token)) as client:
-        assert client.get("/health/ready").status_code == 200
+    with (
+        running_service(environment, scratch, changes=changes, ready="/health/live") as service,
+        service.client(headers=bearer(token)) as client,
+    ):
+        refused = client.get("/health/ready")
+        assert refused.status_code == 503
+        assert refused.json()["parts"]["identity_provider_keys"] == "unavailable"
         assert client.get(ME).status_code == 503
         provider.start(FIRST)
-        seconds_until(200, client, ME)
+        seconds_until(200, client, "/health/ready")
+        assert client.get(ME).status_code == 200
+        provider.stop()
+        assert client.get("/health/ready").status_code == 200
 
 
 def test_keys_rotate_without_refusing_anybody(

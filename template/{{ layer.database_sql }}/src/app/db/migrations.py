@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.util import CommandError, to_tuple
 
 _CONFIG = "alembic.ini"
 
@@ -39,8 +39,27 @@ def run(command: Callable[..., None], *arguments: Any, **options: Any) -> None:
     if not Path(_CONFIG).exists():
         typer.echo(f"error: {_CONFIG} is not here: run this in the root of the project", err=True)
         sys.exit(1)
+    config = Config(_CONFIG, stdout=sys.stdout)
     try:
-        command(Config(_CONFIG, stdout=sys.stdout), *arguments, **options)
-    except CommandError as error:
-        typer.echo(f"error: {error}", err=True)
+        command(config, *arguments, **options)
+    except (CommandError, KeyError) as error:
+        fault = str(error) if isinstance(error, CommandError) else _unmet_dependency(config)
+        if not fault:
+            raise
+        typer.echo(f"error: {fault}", err=True)
         sys.exit(1)
+
+
+def _unmet_dependency(config: Config) -> str:
+    """What to say of a revision that depends on a missing one, where Alembic raises KeyError."""
+    scripts = list(ScriptDirectory.from_config(config)._load_revisions())  # noqa: SLF001
+    known = {name for script in scripts for name in (script.revision, *script.branch_labels)}
+    for script in scripts:
+        for needed in to_tuple(script.dependencies, ()):
+            if needed not in known:
+                return (
+                    f"revision {script.revision} depends on {needed}, which is not there: the "
+                    "option that brings it is switched off. Switch it on again, or remove the "
+                    "dependency, and what needs it, from the revision"
+                )
+    return ""

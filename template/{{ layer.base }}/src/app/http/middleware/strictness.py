@@ -10,7 +10,8 @@ from app.errors import AppError, ErrorCode
 from app.http.errors import error_response
 from app.http.paths import OPERATIONS
 
-_SINGLE = ("content-type", "idempotency-key", *CREDENTIAL_HEADERS)
+# Of those with tags only the first line would be read.
+_SINGLE = ("content-type", "idempotency-key", "if-match", "if-none-match", *CREDENTIAL_HEADERS)
 _SINGLE_HEADERS = frozenset(name.encode() for name in _SINGLE)
 _NOT_JSON = OPERATIONS | {"/docs"}
 

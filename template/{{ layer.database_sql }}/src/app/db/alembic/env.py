@@ -45,18 +45,22 @@ def render(kind: str, item: object, autogenerating: AutogenContext) -> str | Lit
 def leave_out_retired_branches() -> None:
     """Pass over what options recorded that have been switched off, and taken their branch along.
 
-    The rows stay, so that an option that is switched on again finds its tables made. A revision of
-    a branch that is still there must be known: else the database is ahead of this release.
+    The rows stay, so that an option that is switched on again finds its tables made. What has a
+    script counts, whatever its name looks like. A revision without one, of a branch that is still
+    there, must be known: else the database is ahead of this release.
     """
     migrations = context.get_context()
     recorded = migrations.get_current_heads
-    branches = {label for it in context.script.walk_revisions() for label in it.branch_labels}
+    scripts = {it.revision: it.branch_labels for it in context.script.walk_revisions()}
+    branches = {label for labels in scripts.values() for label in labels}
 
     def known() -> tuple[str, ...]:
         return tuple(
             revision
             for revision in recorded()
-            if not (named := BRANCH_REVISION.fullmatch(revision)) or named["branch"] in branches
+            if revision in scripts
+            or not (named := BRANCH_REVISION.fullmatch(revision))
+            or named["branch"] in branches
         )
 
     migrations.get_current_heads = known  # type: ignore[method-assign]
