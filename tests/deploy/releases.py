@@ -7,6 +7,7 @@ ask for, in which order, and what they do when it fails.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -63,6 +64,14 @@ def _never(what: str, calls: Sequence[str], *unwanted: str) -> None:
     for part in unwanted:
         if any(part in call for call in calls):
             raise FaultError(f"{what}: `{part}`, in {list(calls)}")
+
+
+def _fails(project: Path, log: IO[str], command: str, **environment: str) -> None:
+    try:
+        execute(project, log, command, **environment)
+    except FaultError:
+        return
+    raise FaultError(f"{command} succeeds")
 
 
 class _Machine:
@@ -137,6 +146,7 @@ esac
 
 def on_one_machine(project: Path, log: IO[str]) -> None:
     """Blue and green: a version that does not start gets no requests, and the others stay."""
+    _without_openssl(project, log)
     execute(project, log, "deploy/setup")
     machine = _Machine(project, log)
     for command, fails, expected in (
@@ -168,6 +178,27 @@ def on_one_machine(project: Path, log: IO[str]) -> None:
     started = " up --detach --wait --wait-timeout 120 api-"
     _expect("a release", calls, *accounts, "run --rm migrate", started)
     _without_secrets(machine)
+
+
+def _without_openssl(project: Path, log: IO[str]) -> None:
+    """Where it is missing, or fails: no secret is made, rather than one that everybody knows."""
+    programs, secrets = project / ".few-programs", project / "deploy" / "secrets"
+    programs.mkdir()
+    for name in ("bash", "chmod", "dirname", "mkdir", "mv"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    failing = programs / "openssl"
+    for openssl in (None, "#!/bin/sh\nexit 1\n"):
+        if openssl:
+            failing.write_text(openssl, encoding="utf-8")
+            failing.chmod(0o755)
+        _fails(project, log, "deploy/setup", PATH=str(programs))
+        if any(secrets.glob("*")):
+            raise FaultError("deploy/setup makes secrets without openssl")
+    secrets.mkdir(exist_ok=True)
+    empty = secrets / "CURSOR_SIGNING_KEY"
+    empty.write_text("\n", encoding="utf-8")
+    _fails(project, log, "deploy/setup")
+    empty.unlink()
 
 
 def _broken_off(machine: _Machine) -> None:
