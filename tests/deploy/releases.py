@@ -22,14 +22,14 @@ def image(digit: str) -> str:
     return f"ghcr.io/acme/order-service@sha256:{digit * 64}"
 
 
-class _Noted:
+class Noted:
     """Commands that run with `program` replaced by a shell script; each call of it is noted."""
 
     def __init__(self, project: Path, log: IO[str], program: str, script: str) -> None:
         self._project, self._log = project, log
         self._calls = project / ".calls"
         self._folder = project / ".programs"
-        self._folder.mkdir()
+        self._folder.mkdir(exist_ok=True)
         self.add(program, f'echo "$*" >>"{self._calls}"\n{script}')
         self._path = f"{self._folder}{os.pathsep}{os.environ['PATH']}"
 
@@ -82,7 +82,7 @@ class _Machine:
         self.ending, self.broken_worker = project / ".ending", project / ".broken-worker"
         services = yaml.safe_load((self.deploy / "compose.yaml").read_text(encoding="utf-8"))
         self.has_worker = "worker" in services["services"]
-        self._docker = _Noted(
+        self._docker = Noted(
             project,
             log,
             "docker",
@@ -272,7 +272,7 @@ def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:
     """The order of a release, of a canary, and what follows a failure."""
     names = ("job", "rollout", "canaries", "secret")
     migration, rollout, canaries, secret = (project / f".{name}" for name in names)
-    cluster = _Noted(
+    cluster = Noted(
         project,
         log,
         "kubectl",
