@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import yaml
 
-from tests.deploy import releases
+from tests.deploy import backups, releases
 from tests.deploy.programs import checker, docker_compose, kubectl
 from tests.matrix.checks import FaultError, Findings, execute, tool
 
@@ -43,7 +43,7 @@ def check_dockerfile(project: Path, log: IO[str]) -> Findings:
 
 
 def check_scripts(project: Path, log: IO[str]) -> Findings:
-    """Lint every shell script of the deployment, and try those that release and roll back."""
+    """Lint every shell script of the deployment, and try those that change what is deployed."""
     scripts = []
     for path in sorted((project / "deploy").rglob("*")):
         if path.is_file() and _is_script(path):
@@ -54,6 +54,7 @@ def check_scripts(project: Path, log: IO[str]) -> Findings:
     execute(project, log, tool("shellcheck"), "--external-sources", *scripts)
     if (project / "deploy" / "blue-green").exists():
         releases.on_one_machine(project, log)
+        backups.check(project, log)
     elif (program := kubectl()) is not None:
         releases.on_a_cluster(project, log, program)
     else:
