@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -136,8 +135,9 @@ async def test_they_take_the_same_time(service: Service) -> None:
             began = time.perf_counter()
             await refusal(service, text)
             measured.append(time.perf_counter() - began)
-    medians = [median(taken) for taken in times.values()]
-    assert max(medians) < 2 * min(medians)
+    # Whatever else the machine does adds to the others of each.
+    fastest = [min(taken) for taken in times.values()]
+    assert max(fastest) < 2 * min(fastest)
 
 
 async def expire(service: Service, key: ApiKey) -> None:
