@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -57,26 +56,6 @@ async def far(environment: dict[str, str], link: Link) -> AsyncIterator[Database
     database = Database(DatabaseSettings.model_validate({"database_url": url, **WAITS}))
     await database.ping()
     yield database
-    await database.aclose()
-
-
-async def test_who_is_cancelled_as_a_connection_opens_does_not_go_on(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loop = asyncio.get_running_loop()
-    open_connection = loop.create_connection
-
-    async def open_and_cancel(*arguments: Any, **options: Any) -> Any:
-        opened = await open_connection(*arguments, **options)
-        asking.cancel()
-        return opened
-
-    monkeypatch.setattr(loop, "create_connection", open_and_cancel)
-    url = environment["DATABASE_URL"]
-    database = Database(DatabaseSettings.model_validate({"database_url": url}))
-    asking = asyncio.create_task(database.ping())
-    with pytest.raises(asyncio.CancelledError):
-        await asking
     await database.aclose()
 
 

@@ -77,12 +77,14 @@ class GraphQLSocket:
         try:
             async with asyncio.timeout(self._settings.graphql_init_timeout_seconds):
                 await self._initialise(offered=offered)
-            work = (self._receive(), self._check(), self._stopping.wait())
-            tasks += [asyncio.create_task(part) for part in work]
+            receiving = asyncio.create_task(self._receive())
+            checking = asyncio.create_task(self._check())
+            stopping = asyncio.create_task(self._stopping.wait())
+            tasks += [receiving, checking, stopping]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            tasks[0].cancel()
+            receiving.cancel()
             await self._operations.drain()
             await self._close(1012, "The service is stopping")
         except CloseError as error:
