@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import yaml
 
-from tests.deploy import backups, releases
+from tests.deploy import backups, cluster, releases
 from tests.deploy.programs import checker, docker_compose, kubectl
 from tests.matrix.checks import FaultError, Findings, execute, tool
 
@@ -56,7 +56,7 @@ def check_scripts(project: Path, log: IO[str]) -> Findings:
         releases.on_one_machine(project, log)
         backups.check(project, log)
     elif (program := kubectl()) is not None:
-        releases.on_a_cluster(project, log, program)
+        cluster.on_a_cluster(project, log, program)
     else:
         return Findings(skipped=["kubectl is missing, so no release was tried"])
     return Findings()

@@ -1,7 +1,7 @@
-"""Releasing and rolling back, with the program that changes things replaced by one that notes.
+"""Releasing on one machine and rolling back, by programs that note what they are asked for.
 
-There is neither a cluster nor a registry here. What can be told all the same is what the scripts
-ask for, in which order, and what they do when it fails.
+There is neither a registry nor a machine to release to here. What can be told all the same is what
+the scripts ask for, in which order, and what they do when it fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import IO
 
 import yaml
 
-from tests.deploy.manifests import fill_in
 from tests.matrix.checks import FaultError, execute
 
 
@@ -52,7 +51,7 @@ class Noted:
         return self._calls.read_text(encoding="utf-8").splitlines()
 
 
-def _expect(what: str, calls: Sequence[str], *wanted: str) -> None:
+def expect(what: str, calls: Sequence[str], *wanted: str) -> None:
     """The wanted parts occur in this order, each in a call of its own."""
     left = iter(calls)
     for part in wanted:
@@ -60,7 +59,7 @@ def _expect(what: str, calls: Sequence[str], *wanted: str) -> None:
             raise FaultError(f"{what}: no `{part}` where it is due, in {list(calls)}")
 
 
-def _never(what: str, calls: Sequence[str], *unwanted: str) -> None:
+def never(what: str, calls: Sequence[str], *unwanted: str) -> None:
     for part in unwanted:
         if any(part in call for call in calls):
             raise FaultError(f"{what}: `{part}`, in {list(calls)}")
@@ -172,11 +171,11 @@ def on_one_machine(project: Path, log: IO[str]) -> None:
     if machine.has_worker:
         _without_worker(machine)
     again = machine.run("deploy/release", "--force", image("c"))
-    _expect("a release of what it had", again, "rm --stop --force api-green", " up --detach")
+    expect("a release of what it had", again, "rm --stop --force api-green", " up --detach")
     calls = machine.run("deploy/release", image("d"))
     accounts = ["exec --no-TTY"] if (machine.deploy / "accounts").exists() else []
     started = " up --detach --wait --wait-timeout 120 api-"
-    _expect("a release", calls, *accounts, "run --rm migrate", started)
+    expect("a release", calls, *accounts, "run --rm migrate", started)
     _without_secrets(machine)
 
 
@@ -204,29 +203,29 @@ def _without_openssl(project: Path, log: IO[str]) -> None:
 def _broken_off(machine: _Machine) -> None:
     """Whatever ends a release, what is live stays, and a rollback has where to go."""
     migrate = ("deploy/compose", "run", "--rm", "migrate")
-    _expect("the migrations of what was released", machine.run(*migrate), image("c"))
+    expect("the migrations of what was released", machine.run(*migrate), image("c"))
     machine.run("deploy/release", image("a"))
     machine.expect_live("a release", "green")
     removed = "rm --stop --force api-blue"
     for digit in ("e", "9"):
         calls = machine.run("deploy/release", image(digit), fails=True)
-        _never("a release that starts nothing", calls, removed)
+        never("a release that starts nothing", calls, removed)
         after = f"the migrations after a release of {digit}"
-        _expect(after, machine.run(*migrate), image("a"))
+        expect(after, machine.run(*migrate), image("a"))
     back = machine.run("deploy/rollback")
-    _expect("a rollback", back, "--no-recreate api-blue", image("c"))
-    _never("a rollback", back, removed)
+    expect("a rollback", back, "--no-recreate api-blue", image("c"))
+    never("a rollback", back, removed)
 
     machine.run("deploy/release", image("a"))
     machine.run("deploy/release", image("8"), fails=True)
     back = machine.run("deploy/rollback")
-    _expect("a rollback after a release that was killed", back, removed, " up ", image("c"))
+    expect("a rollback after a release that was killed", back, removed, " up ", image("c"))
 
     machine.ending.touch()
     machine.run("deploy/release", image("a"), fails=True)
     machine.ending.unlink()
     calls = machine.run("deploy/release", image("a"))
-    _never("a release that is repeated", calls, "rm --stop", "api-blue")
+    never("a release that is repeated", calls, "rm --stop", "api-blue")
     machine.expect_live("a release that is repeated", "green")
     machine.ending.touch()
     machine.run("deploy/rollback", fails=True)
@@ -244,10 +243,10 @@ def _without_worker(machine: _Machine) -> None:
     ):
         for _ in range(2):
             calls = machine.run(*command, fails=True)
-            _expect("a worker that fails", calls, "up --detach", "logs --tail 50 worker")
+            expect("a worker that fails", calls, "up --detach", "logs --tail 50 worker")
             machine.expect_live(f"{command[0]} with a worker that fails", colour)
     machine.broken_worker.unlink()
-    _expect("another try", machine.run("deploy/rollback"), "--force-recreate worker")
+    expect("another try", machine.run("deploy/rollback"), "--force-recreate worker")
 
 
 def _without_secrets(machine: _Machine) -> None:
@@ -266,94 +265,3 @@ def _without_secrets(machine: _Machine) -> None:
         if machine.run("deploy/release", image("1"), fails=True):
             raise FaultError(f"a release does something although {name} is missing")
         secret.write_text(content, encoding="utf-8")
-
-
-def on_a_cluster(project: Path, log: IO[str], kubectl: Path) -> None:
-    """The order of a release, of a canary, and what follows a failure."""
-    names = ("job", "rollout", "canaries", "secret")
-    migration, rollout, canaries, secret = (project / f".{name}" for name in names)
-    cluster = Noted(
-        project,
-        log,
-        "kubectl",
-        f"""case "$*" in
-    kustomize*) exec "{kubectl}" "$@" ;;
-    *"get secret migration"*) cat "{secret}" ;;
-    *"get job"*)
-        head -n 1 "{migration}"
-        test "$(wc -l <"{migration}")" -lt 2 || sed -i 1d "{migration}" ;;
-    *"get deployments"*"track!=canary"*) echo deployment.apps/api ;;
-    *"get deployments"*) echo deployment.apps/api deployment.apps/api-canary ;;
-    *"get deployment api-canary"*) cat "{canaries}" ;;
-    *"get deployment api "*replicas*) cat "{project / ".replicas"}" ;;
-    *"get deployment api "*) echo "{image("a")}" ;;
-    *"rollout status"*) cat "{rollout}" ;;
-esac
-""",
-    )
-    # The conditions that each call finds: only with the last ones have the pods ended.
-    succeeding = "\nSuspended\nSuccessCriteriaMet\nSuccessCriteriaMet Complete\n"
-    failing = "\nFailureTarget\nFailureTarget Failed\n"
-    migration.write_text(succeeding, encoding="utf-8")
-    rollout.touch()
-    canaries.write_text("0", encoding="utf-8")
-    secret.touch()
-    if cluster.run("deploy/release", "production", image("b"), fails=True):
-        raise FaultError("a release begins although its overlay is not filled in")
-    fill_in(project)
-    calls = cluster.run("deploy/release", "production", image("b"), fails=True)
-    if any("apply" in call for call in calls):
-        raise FaultError("a release changes the cluster although its migrations have no secret")
-    secret.write_text("secret/migration", encoding="utf-8")
-    _expect(
-        "a release",
-        cluster.run("deploy/release", "production", image("b")),
-        "notin (api, worker, migration, gateway)",
-        "delete job migration",
-        "in (migration)",
-        *["get job migration"] * 4,
-        # A canary loses its requests before it ends.
-        "in (gateway)",
-        "in (api, worker)",
-        "rollout status deployment.apps/api",
-    )
-    calls = cluster.run("deploy/release", "production", image("b"), "10")
-    if any("apply" in call and call.endswith("in (api, worker)") for call in calls):
-        raise FaultError("a canary brings changed settings to the stable instances as well")
-    _expect(
-        "a canary",
-        calls,
-        "get deployment api ",
-        "in (migration)",
-        "in (api, worker), track=canary",
-        "rollout status deployment.apps/api-canary",
-        # It gets requests only when it is ready.
-        "in (gateway)",
-    )
-    _expect("a rollback", cluster.run("deploy/rollback", "production"), "rollout undo")
-    canaries.write_text("1", encoding="utf-8")
-    calls = cluster.run("deploy/rollback", "production")
-    route = "grpcroute" if (project / "proto").exists() else "httproute"
-    _expect("the end of a canary", calls, f"patch {route} api", "scale deployment api-canary")
-    if any("undo" in call for call in calls):
-        raise FaultError("the end of a canary undoes the stable version as well")
-    canaries.write_text("0", encoding="utf-8")
-
-    started = "scale deployment api --replicas=1"
-    for replicas in (3, 0):
-        (project / ".replicas").write_text(str(replicas), encoding="utf-8")
-        calls = cluster.run("deploy/release", "production", image("b"))
-        if any(started in call for call in calls) == bool(replicas):
-            raise FaultError(f"a release leaves an API of {replicas} instances wrongly: {calls}")
-    _expect("a release of a stopped API", calls, "in (api, worker)", started, "rollout status")
-
-    migration.write_text(failing, encoding="utf-8")
-    calls = cluster.run("deploy/release", "production", image("b"), fails=True)
-    if any("in (api, worker)" in call and "apply" in call for call in calls):
-        raise FaultError("a version is released although its migration failed")
-    migration.write_text("Complete", encoding="utf-8")
-    # Nothing answers for the roll-out any more: it does not become ready.
-    rollout.unlink()
-    calls = cluster.run("deploy/release", "production", image("b"), fails=True)
-    _expect("a failed release", calls, "in (api, worker)", "rollout status", "rollout undo")
-    cluster.run("deploy/release", "production", "ghcr.io/acme/order-service:latest", fails=True)
